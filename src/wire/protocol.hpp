@@ -1,0 +1,131 @@
+#pragma once
+// What a worker and its Kafka client process say to each other over a socket pair.
+//
+// A frame is: payload length (uint32, little endian), type (uint8), payload. Integers are little endian,
+// a string is its length (uint32) and its bytes, a list its count (uint32) and its items.
+//
+//   worker                                 client process
+//     Open      ------------------------>    init_transactions, read the marker partition
+//               <------------------------  Opened | Failed
+//     Publish, Messages...  ------------>    begin, produce all, marker last, commit
+//               <------------------------  Committed | Failed
+//     Check     ------------------------>    what kafka_check reports; no producer, no fencing
+//               <------------------------  Report | Failed
+//     Validate  ------------------------>    are these librdkafka properties valid?
+//               <------------------------  Valid | Failed
+//
+// After Failed the worker ends the process and starts a new one: uncertainty has one path only. The process
+// leaves at end of file on its socket. The worker sets the deadlines; the process knows them, so that its own
+// calls end a little earlier, but the worker does not rely on it: it kills a process that does not answer.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/no_postgres.hpp"
+
+namespace migrator::wire {
+
+inline constexpr std::uint32_t k_version = 1;
+// A frame may hold one message of any size that a broker may accept; more is a broken peer.
+inline constexpr std::uint32_t k_max_payload = 256u << 20;
+inline constexpr std::size_t k_header_size = 5;
+
+enum class Type : std::uint8_t {
+  open = 1, publish = 2, messages = 3, check = 4, validate = 5,
+  opened = 65, committed = 66, failed = 67, report = 68, valid = 69,
+};
+
+using Properties = std::vector<std::pair<std::string, std::string>>;  // librdkafka's names and values
+
+struct Open {
+  std::uint32_t version = k_version;
+  Properties properties;           // what the operator set; the process adds what the guarantee rests on
+  std::string transactional_id;
+  std::string marker_topic;        // created if it is missing
+  std::uint32_t marker_partition = 0;
+  std::uint32_t marker_partitions = 1;  // partitions of the marker topic, should it have to be created
+  std::int64_t next_marker_offset = 0;  // where to read on; 0: from the beginning
+  std::vector<std::string> topics;      // topics that will be published to
+  std::uint32_t deadline_ms = 30000;
+};
+
+struct Marker {
+  std::int64_t offset = 0;
+  std::string value;               // as the worker wrote it
+};
+
+struct TopicInfo {
+  std::uint32_t partitions = 0;
+  std::uint64_t max_message_bytes = 0;  // key + value + overhead that the topic and this client accept
+};
+
+struct Opened {
+  std::string cluster_id;
+  std::int64_t marker_low = 0;     // first offset still in the partition
+  std::int64_t marker_high = 0;    // end of the partition after init_transactions
+  std::optional<Marker> last;      // newest committed marker of this transactional id at or after next_marker_offset
+  std::vector<TopicInfo> topics;   // in the order of Open::topics
+};
+
+struct Publish {
+  std::string marker;              // value of the marker record; its key is the transactional id
+  std::uint32_t count = 0;         // messages that follow in Messages frames
+  std::uint32_t deadline_ms = 60000;
+};
+
+// One message inside a Messages frame: uint16 topic index, string key, string value.
+struct Message {
+  std::uint16_t topic = 0;
+  std::string_view key;
+  std::string_view value;
+};
+
+struct Committed {
+  std::int64_t marker_offset = 0;
+  bool tainted = false;            // true: use this producer for no further transaction
+};
+
+enum class Fault : std::uint8_t {
+  unavailable = 1,   // broker away, timeout: wait and try again
+  refused = 2,       // no right, topic missing, bad setting: an operator must act; wait and try again
+  fenced = 3,        // somebody else owns this transactional id now
+  record = 4,        // the broker refuses certain messages: see culprits
+  protocol = 5,      // a frame that makes no sense: a defect
+};
+
+struct Failed {
+  Fault fault = Fault::unavailable;
+  std::string code;                // librdkafka's name, e.g. "_TRANSPORT"
+  std::string text;                // for people; never holds payload or secrets
+  std::vector<std::uint32_t> culprits;  // positions of refused messages within the Publish, ascending
+};
+
+struct Check {
+  Properties properties;
+  std::string transactional_id;    // only to test the right to use it; it is not initialised
+  std::string marker_topic;
+  std::vector<std::string> topics;
+  std::uint32_t deadline_ms = 10000;
+};
+
+struct Finding {
+  std::string check;
+  bool ok = false;
+  std::string detail;
+  std::string remedy;              // empty when ok
+};
+
+struct Report {
+  std::vector<Finding> findings;
+};
+
+struct Validate {
+  Properties properties;
+};
+
+}  // namespace migrator::wire
