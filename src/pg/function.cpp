@@ -114,7 +114,7 @@ Text Arguments::optional_text(int position) const {
   return text(position);
 }
 
-std::int64_t Arguments::int64(int position) const {
+std::int64_t Arguments::bigint(int position) const {
   check(position);
   return DatumGetInt64(fcinfo_->args[position].value);
 }

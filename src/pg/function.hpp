@@ -36,7 +36,7 @@ public:
   bool is_null(int position) const noexcept;
   // The value of an argument; the SQL declaration must agree. A null raises 22004.
   std::string text(int position) const;      // text, varchar, name is not: declare text
-  std::int64_t int64(int position) const;
+  std::int64_t bigint(int position) const;
   bool boolean(int position) const;
   std::uint32_t oid(int position) const;
   std::vector<std::string> text_array(int position) const;

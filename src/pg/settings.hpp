@@ -1,0 +1,18 @@
+#pragma once
+// Settings of the server (GUCs). A feature declares its own with define() in its init function.
+
+namespace migrator::pg {
+
+enum class Scope { reload, session_superuser };  // postgresql.conf and SIGHUP; SET by a superuser
+
+// value keeps the setting and must live as long as the process. Units: "ms", "s", "kB" or "".
+void define_integer(const char *name, const char *description, int *value, int fallback, int least, int most,
+                    const char *unit, Scope scope = Scope::reload);
+// After the last define(): an unknown migrator.* is an error from now on.
+void reserve_prefix();
+// Are we being loaded by shared_preload_libraries?
+bool preloading();
+// Registers the launcher; only while preloading.
+void register_launcher(const char *function, const char *title);
+
+}  // namespace migrator::pg

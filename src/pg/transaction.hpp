@@ -1,0 +1,25 @@
+#pragma once
+// A transaction of a background worker, with SPI connected and a snapshot set. What is not committed is
+// rolled back by the destructor, which is also how an error inside is handled.
+
+#include "pg/spi.hpp"
+
+namespace migrator::pg {
+
+enum class Isolation { read_committed, repeatable_read };
+
+class Transaction {
+public:
+  // Raises 55000 if the extension has been dropped meanwhile; keeps it from being dropped until the end.
+  explicit Transaction(Isolation isolation = Isolation::read_committed);
+  ~Transaction();
+  Transaction(const Transaction &) = delete;
+  Transaction &operator=(const Transaction &) = delete;
+
+  void commit();
+
+private:
+  bool open_ = true;
+};
+
+}  // namespace migrator::pg
