@@ -1,0 +1,68 @@
+"""Fixtures of the end-to-end tests: one cluster and one broker for the session, a database of its own for each test."""
+
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from harness import Broker, Cluster, Database  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """PostgreSQL without shared_preload_libraries: a test calls what starts workers."""
+    with Cluster() as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
+def preloaded_cluster() -> Iterator[Cluster]:
+    """PostgreSQL with the launcher, which looks once a second."""
+    with Cluster(preload="migrator", settings={"migrator.schedule": "1s"}) as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
+def session_broker() -> Iterator[Broker]:
+    with Broker() as it:
+        yield it
+
+
+@pytest.fixture
+def broker(session_broker: Broker) -> Iterator[Broker]:
+    """Kafka, running again after a test that stopped it."""
+    yield session_broker
+    if session_broker.running:
+        session_broker.resume()
+    else:
+        session_broker.start()
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[Database]:
+    """A fresh database with the extension."""
+    with cluster.database("migrator") as it:
+        yield it
+
+
+@pytest.fixture
+def make_topic(broker: Broker) -> Callable[..., str]:
+    """Creates a topic that no other test has: make_topic(partitions, {config})."""
+
+    def make(partitions: int = 4, config: dict[str, str] | None = None) -> str:
+        return broker.create_topic(f"topic_{secrets.token_hex(4)}", partitions, config)
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def check_logs(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test passes over a crash, though the server be up again before anyone looks."""
+    yield
+    for name in ("cluster", "preloaded_cluster"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name).check_log()
