@@ -23,7 +23,7 @@ CXX_OPTIONS := -std=c++20 -Wall -Wextra -Wshadow -fvisibility=hidden -MMD -MP $(
 PG_CPPFLAGS := -Isrc
 # -isystem: PostgreSQL's headers are C and do not compile without warnings under ours.
 PG_CXXFLAGS := $(CXX_OPTIONS) -isystem $(shell $(PG_CONFIG) --includedir-server)
-SHLIB_LINK  := -lstdc++ -ljansson
+SHLIB_LINK  := -Wl,--version-script=src/exports.map -lstdc++ -ljansson
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 ifeq ($(wildcard $(PGXS)),)
@@ -35,6 +35,7 @@ override with_llvm := no
 endif
 
 all: $(CLIENT)
+$(EXTENSION).so: src/exports.map
 
 $(INSTALL_SQL): migrator.control Makefile $(wildcard $(FEATURES:%=src/%/*.sql))
 	@{ echo '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \

@@ -1,0 +1,39 @@
+# The tests, the demo, and what both need. How to write a test: test/README.md.
+
+PYTHON := /usr/bin/python3  # Debian's: its packages are the ones that "make setup" installs
+export PG_CONFIG
+
+.PHONY: setup test checks unit regress isolation pgtap e2e demo installed
+
+setup:
+	@scripts/setup.sh
+
+-include test/unit/unit.mk
+
+# The second make sees PostgreSQL's makefiles even if they were installed only now.
+test: setup
+	@scripts/fetch-kafka.sh
+	@$(MAKE) --no-print-directory installed
+	@$(PYTHON) test/run.py
+
+checks: all
+	@$(PYTHON) test/run.py $@
+regress isolation pgtap: installed
+	@$(PYTHON) test/run.py $@
+e2e: installed build/mock_broker
+	@scripts/fetch-kafka.sh
+	@$(PYTHON) test/run.py $@
+
+# The server finds an extension only in its own folders. Whoever may not write there has installed it before.
+installed: all
+	@if [ -w '$(DESTDIR)$(pkglibdir)' ]; then $(MAKE) --no-print-directory -s install; \
+	elif ! cmp -s $(EXTENSION).so '$(pkglibdir)/$(EXTENSION).so' || ! cmp -s $(INSTALL_SQL) '$(datadir)/extension/$(INSTALL_SQL)'; then \
+	  echo 'This build is not the installed one. Install it and try again:' >&2; echo '  sudo make install' >&2; exit 1; fi
+
+build/mock_broker: demo/mock_broker.cpp
+	@mkdir -p $(@D)
+	$(CXX) -O2 -g $(CXX_OPTIONS) -MF $@.d -o $@ $< -lrdkafka
+
+demo: setup
+	@$(MAKE) --no-print-directory installed build/mock_broker
+	@$(PYTHON) demo/demo.py

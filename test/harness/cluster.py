@@ -28,9 +28,18 @@ ANNOUNCED = re.compile(r"terminated by signal 9: Killed")
 
 
 @cache
+def pg_config(what: str) -> Path:
+    command = [os.environ.get("PG_CONFIG", "pg_config"), f"--{what}"]
+    return Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
+
+
 def bindir() -> Path:
-    config = os.environ.get("PG_CONFIG", "pg_config")
-    return Path(subprocess.run([config, "--bindir"], check=True, capture_output=True, text=True).stdout.strip())
+    return pg_config("bindir")
+
+
+def pgxs_tool(name: str) -> Path:
+    """A test program that comes with the server's headers, by its folder and name."""
+    return pg_config("pgxs").parent.parent / "test" / name
 
 
 class Cluster:
