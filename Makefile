@@ -38,7 +38,7 @@ all: $(CLIENT)
 $(EXTENSION).so: src/exports.map
 
 $(INSTALL_SQL): migrator.control Makefile $(wildcard $(FEATURES:%=src/%/*.sql))
-	@{ echo '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
+	@{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
 	   for kind in tables code; do for feature in $(FEATURES); do \
 	     file=src/$$feature/$$kind.sql; [ ! -f $$file ] || { echo; echo "-- $$file"; cat $$file; }; \
 	   done; done; } | sed 's/^create or replace /create /' > $@
