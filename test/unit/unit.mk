@@ -1,0 +1,37 @@
+# Tests that need no server: every test/unit/*_test.cpp is a gtest program.
+#   make unit            builds and runs them, in build/unit
+#   make unit-sanitize   the same under the address and undefined behaviour sanitizers, in build/unit-sanitize
+# A test whose name begins with kafka_ is linked with src/kafka and librdkafka, and may start the client process.
+# kafka_client_test needs a broker: it is skipped unless MIGRATOR_TEST_BROKER holds its host:port.
+
+UNIT_TESTS    := $(patsubst test/unit/%.cpp,%,$(wildcard test/unit/*_test.cpp))
+UNIT_SOURCES  := $(wildcard src/base/*.cpp src/wire/*.cpp src/message/*.cpp)
+UNIT_KAFKA    := $(wildcard src/kafka/*.cpp)
+UNIT_OPTIONS  := -std=c++20 -g -Wall -Wextra -Wshadow -MMD -MP $(if $(WERROR),-Werror) -Isrc
+UNIT_SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+
+unit: UNIT_FLAGS := -O2
+unit-sanitize: UNIT_FLAGS := $(UNIT_SANITIZE)
+
+# $1: the target, which is the folder below build as well
+define unit_rules
+build/$1/src/%.o: src/%.cpp
+	@mkdir -p $$(@D)
+	$$(CXX) $$(UNIT_OPTIONS) $$(UNIT_FLAGS) -c -o $$@ $$<
+build/$1/%_test.o: test/unit/%_test.cpp
+	@mkdir -p $$(@D)
+	$$(CXX) $$(UNIT_OPTIONS) $$(UNIT_FLAGS) -c -o $$@ $$<
+build/$1/%_test: build/$1/%_test.o $(UNIT_SOURCES:%.cpp=build/$1/%.o)
+	$$(CXX) $$(UNIT_FLAGS) -o $$@ $$^ -lgtest -lgtest_main -ljansson -lrdkafka -lpthread
+$(patsubst %,build/$1/%,$(filter kafka_%,$(UNIT_TESTS))): $(UNIT_KAFKA:%.cpp=build/$1/%.o)
+build/$1/migrator_kafka: $(patsubst %.cpp,build/$1/%.o,$(wildcard $(CLIENT_DIRS:%=src/%/*.cpp)))
+	$$(CXX) $$(UNIT_FLAGS) -o $$@ $$^ -lrdkafka -ljansson -lpthread
+$1: $(UNIT_TESTS:%=build/$1/%) build/$1/migrator_kafka
+	@for test in $(UNIT_TESTS); do \
+	   echo "== $$$$test"; MIGRATOR_KAFKA_CLIENT=build/$1/migrator_kafka build/$1/$$$$test --gtest_brief=1 || exit 1; done
+.PHONY: $1
+.PRECIOUS: build/$1/%_test.o build/$1/src/%.o
+-include $$(wildcard build/$1/*.d build/$1/src/*/*.d)
+endef
+$(eval $(call unit_rules,unit))
+$(eval $(call unit_rules,unit-sanitize))

@@ -1,0 +1,114 @@
+// Random bytes and mutated frames into the decoder: it may refuse, it must not crash, hang or read out of bounds.
+// Meant to run with -fsanitize=address,undefined. MIGRATOR_FUZZ_ROUNDS sets the number of rounds, MIGRATOR_FUZZ_SEED
+// the seed.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <random>
+
+#include "base/error.hpp"
+#include "wire/codec.hpp"
+
+namespace migrator::wire {
+namespace {
+
+class Fuzz : public testing::Test {
+protected:
+  static unsigned long setting(const char *name, unsigned long otherwise) {
+    const char *text = std::getenv(name);
+    return text ? std::strtoul(text, nullptr, 10) : otherwise;
+  }
+  std::size_t below(std::size_t limit) { return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random_); }
+
+  unsigned long const rounds_ = setting("MIGRATOR_FUZZ_ROUNDS", 20000);
+  unsigned long const seed_ = setting("MIGRATOR_FUZZ_SEED", 1);
+  std::mt19937_64 random_{seed_};
+};
+
+// Whatever is accepted must encode to the very same bytes: the format has one form for each value.
+template <typename Struct> bool accepted(std::string_view payload) {
+  try {
+    std::string const frame = encode(decode<Struct>(payload));
+    EXPECT_EQ(std::string_view(frame).substr(k_header_size), payload);
+    return true;
+  } catch (const Error &) {
+    return false;
+  }
+}
+
+bool messages_accepted(std::string_view payload) {
+  try {
+    MessagesReader reader(payload);
+    std::size_t bytes = 0;
+    while (auto message = reader.next()) bytes += 10 + message->key.size() + message->value.size();
+    EXPECT_EQ(bytes, payload.size());
+    return true;
+  } catch (const Error &) {
+    return false;
+  }
+}
+
+unsigned try_all(std::string_view payload) {
+  return accepted<Open>(payload) + accepted<Opened>(payload) + accepted<Publish>(payload) + accepted<Committed>(payload) +
+         accepted<Failed>(payload) + accepted<Check>(payload) + accepted<Report>(payload) + accepted<Validate>(payload) +
+         messages_accepted(payload);
+}
+
+TEST_F(Fuzz, RandomBytes) {
+  unsigned long seen = 0;
+  for (unsigned long round = 0; round < rounds_; ++round) {
+    std::string bytes(below(64), '\0');
+    // Small values make lengths and counts that fit, so that the decoder gets further.
+    for (char &byte : bytes) byte = static_cast<char>(below(4) ? below(4) : below(256));
+    seen += try_all(bytes);
+    FrameReader reader;
+    try {
+      reader.feed(bytes);
+      while (reader.take()) ++seen;
+    } catch (const Error &) {
+    }
+  }
+  EXPECT_GT(seen, 0u) << "nothing was accepted: the test does not reach the decoder, seed " << seed_;
+}
+
+TEST_F(Fuzz, MutatedFrames) {
+  MessagesWriter writer(64);
+  for (int i = 0; i < 8; ++i) writer.append({static_cast<std::uint16_t>(i), "key", std::string(static_cast<std::size_t>(i) * 9, 'v')});
+  std::string const streams[] = {
+      encode(Open{.properties = {{"a", "b"}, {"c", "d"}}, .transactional_id = "t", .marker_topic = "m", .topics = {"x", "yy"}}),
+      encode(Opened{.cluster_id = "c", .last = Marker{3, "v"}, .topics = {{1, 2}, {3, 4}}}),
+      encode(Publish{"marker", 3, 4}),
+      encode(Failed{Fault::record, "code", "text", {1, 2, 3}}),
+      encode(Check{{{"a", "b"}}, "t", "m", {"x"}, 9}),
+      encode(Report{{{"a", true, "b", "c"}, {"d", false, "e", "f"}}}),
+      std::string(writer.finish())};
+  unsigned long accepted_frames = 0, refused = 0;
+  for (unsigned long round = 0; round < rounds_; ++round) {
+    std::string bytes = streams[below(std::size(streams))];
+    for (std::size_t change = below(4); change-- > 0 && !bytes.empty();) {
+      std::size_t const at = below(bytes.size());
+      switch (below(5)) {
+        case 0: bytes[at] = static_cast<char>(below(256)); break;
+        case 1: bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8))); break;
+        case 2: bytes.erase(at, 1 + below(8)); break;
+        case 3: bytes.insert(at, 1 + below(8), static_cast<char>(below(256))); break;
+        default: bytes.resize(at); break;
+      }
+    }
+    FrameReader reader;
+    try {
+      std::size_t const cut = below(bytes.size() + 1);
+      reader.feed(std::string_view(bytes).substr(0, cut));
+      reader.feed(std::string_view(bytes).substr(cut));
+      while (auto frame = reader.take()) accepted_frames += try_all(frame->payload);
+    } catch (const Error &) {
+      ++refused;
+    }
+  }
+  EXPECT_GT(accepted_frames, rounds_ / 10);
+  EXPECT_GT(refused, 0u);
+}
+
+}  // namespace
+}  // namespace migrator::wire
