@@ -1,5 +1,11 @@
 // Loading of the module: what is to be set up; nothing else.
+#include "migration/settings.hpp"
 #include "pg/function.hpp"
+#include "pg/settings.hpp"
 
 MIGRATOR_EXPORT void _PG_init();
-MIGRATOR_EXPORT void _PG_init() {}
+MIGRATOR_EXPORT void _PG_init() {
+  migrator::migration::define_settings();
+  migrator::pg::reserve_prefix();
+  if (migrator::pg::preloading()) migrator::pg::register_launcher("migrator_launcher_main", "migrator launcher");
+}

@@ -147,6 +147,12 @@ std::vector<std::string> Arguments::text_array(int position) const {
   return result;
 }
 
+Place option_place(std::uint32_t catalog) noexcept {
+  return catalog == ForeignServerRelationId ? Place::server
+         : catalog == UserMappingRelationId ? Place::user_mapping
+                                            : Place::other;
+}
+
 Datum return_text(std::string_view value) {
   return call([&] { return PointerGetDatum(cstring_to_text_with_len(value.data(), static_cast<int>(value.size()))); });
 }

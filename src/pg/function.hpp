@@ -47,6 +47,10 @@ private:
   FunctionCallInfoBaseData *fcinfo_;
 };
 
+// What the catalogue oid given to an option validator stands for.
+enum class Place { server, user_mapping, other };
+Place option_place(std::uint32_t catalog) noexcept;
+
 Datum return_text(std::string_view value);
 Datum return_null(FunctionCallInfoBaseData *fcinfo) noexcept;
 Datum return_boolean(bool value) noexcept;

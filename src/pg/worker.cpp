@@ -95,6 +95,7 @@ void start_worker_at_commit(const WorkerKind &kind, const Assignment &assignment
 }
 
 std::uint32_t current_database() { return MyDatabaseId; }
+std::string library_directory() { return pkglib_path; }
 
 Assignment begin_worker() {
   Assignment assignment;
@@ -109,6 +110,8 @@ Assignment begin_worker() {
     // would make the cost quadratic, and fresh tables have no statistics to tell.
     SetConfigOption("enable_sort", "off", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("enable_bitmapscan", "off", PGC_USERSET, PGC_S_OVERRIDE);
+    // A supplier's open transaction must show as a reason, not as a worker that hangs.
+    SetConfigOption("lock_timeout", "5s", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("max_parallel_workers_per_gather", "0", PGC_USERSET, PGC_S_OVERRIDE);
     // A claim must be on disk before the first byte leaves for Kafka.
     if (synchronous_commit < SYNCHRONOUS_COMMIT_LOCAL_FLUSH)
@@ -134,6 +137,11 @@ void wait(long milliseconds) {
       ProcessConfigFile(PGC_SIGHUP);
     }
   });
+}
+
+void wait_full(long milliseconds) {
+  TimestampTz const end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds);
+  for (long left = milliseconds; left > 0; left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end)) wait(left);
 }
 
 bool wait_socket(int socket, Ready ready, long milliseconds) {

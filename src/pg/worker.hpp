@@ -41,6 +41,8 @@ WorkerHandle start_worker(const WorkerKind &kind, const Assignment &assignment);
 void start_worker_at_commit(const WorkerKind &kind, const Assignment &assignment);
 
 std::uint32_t current_database();
+// Where the server looks for modules; our client program lies there too.
+std::string library_directory();
 
 // In a worker's main function: signals, connection to the assigned database as the extension's owner, settings
 // that the work relies on.
@@ -51,6 +53,8 @@ void begin_launcher();
 // Waits for the latch, for at most so many milliseconds, and handles interrupts, a changed configuration
 // included. No transaction may be open.
 void wait(long milliseconds);
+// The same, but not ended early by the latch.
+void wait_full(long milliseconds);
 // The same, and for a socket to become readable (writable). True: it is.
 enum class Ready { readable, writable };
 bool wait_socket(int socket, Ready ready, long milliseconds);

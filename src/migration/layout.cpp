@@ -1,0 +1,93 @@
+#include "migration/layout.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "pg/spi.hpp"
+
+namespace migrator::migration {
+namespace {
+
+// Oid of the owner and, for a link table, the two columns of the primary key.
+void read_relation(const Layout &layout, InTable &table) {
+  pg::Result const relation = pg::execute(
+      "select c.relowner::bigint, c.relkind in ('r', 'p'), a1.attname, a2.attname "
+      "from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+      "left join pg_attribute a1 on a1.attrelid = c.oid and a1.attnum = 1 "
+      "left join pg_attribute a2 on a2.attrelid = c.oid and a2.attnum = 2 "
+      "where n.nspname = $1 and c.relname = $2",
+      {layout.schema, table.name});
+  if (relation.empty() || !relation.flag(1))
+    throw Error("42P01", "table " + table.quoted + " does not exist")
+        .detail("The structure of company \"" + layout.company + "\" asks for it.")
+        .hint("Run select migrator.apply_in_ddl(" + pg::quote_literal(layout.company) + ").");
+  table.owner = static_cast<std::uint32_t>(relation.bigint(0));
+  if (table.kind == InTable::Kind::links) {
+    table.owner_column = pg::quote_identifier(relation.text(2));
+    table.target_column = pg::quote_identifier(relation.text(3));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> Layout::topics() const {
+  std::vector<std::string> result;
+  for (const InTable &table : tables)
+    if (std::find(result.begin(), result.end(), table.topic) == result.end()) result.push_back(table.topic);
+  return result;
+}
+
+const InTable *Layout::find(const std::string &table_name) const {
+  for (const InTable &table : tables)
+    if (table.name == table_name) return &table;
+  return nullptr;
+}
+
+Layout read_layout(const std::string &company) {
+  Layout layout;
+  layout.company = company;
+  pg::Result const row = pg::execute(
+      "select c.in_schema, coalesce(c.kafka_server, ''), c.workers, c.copy_days, n.nspowner::bigint "
+      "from migrator.company c left join pg_namespace n on n.nspname = c.in_schema where c.code = $1",
+      {company});
+  if (row.empty())
+    throw Error(sqlstate::undefined_object, "company \"" + company + "\" does not exist").hint("See migrator.company.");
+  layout.schema = row.text(0);
+  layout.quoted_schema = pg::quote_identifier(layout.schema);
+  layout.server = row.text(1);
+  layout.workers = static_cast<int>(row.bigint(2));
+  layout.copy_days = static_cast<int>(row.bigint(3));
+  if (!row.rows[0][4])
+    throw Error("3F000", "schema \"" + layout.schema + "\" does not exist")
+        .hint("Run select migrator.apply_in_ddl(" + pg::quote_literal(company) + ").");
+  layout.owner = static_cast<std::uint32_t>(row.bigint(4));
+
+  pg::Result const columns = pg::execute(
+      "select l.kind, l.bo, l.field, l.member_bo, l.relname, l.attname, l.type, coalesce(b.in_topic, c.in_topic) "
+      "from migrator.in_layout($1) l join migrator.company c on c.code = $1 "
+      "join migrator.bo b on b.company = $1 and b.code = l.bo "
+      "where l.kind in ('fields', 'links') order by l.kind, l.relname, l.position",
+      {company});
+  for (const std::vector<pg::Text> &column : columns.rows) {
+    std::string const name = column[4].value();
+    if (layout.tables.empty() || layout.tables.back().name != name) {
+      InTable &table = layout.tables.emplace_back();
+      table.kind = column[0] == "fields" ? InTable::Kind::fields : InTable::Kind::links;
+      table.bo = column[1].value();
+      table.name = name;
+      table.quoted = layout.quoted_schema + "." + pg::quote_identifier(name);
+      table.topic = column[7].value();
+      if (table.kind == InTable::Kind::links) {
+        table.field = column[2].value_or("");
+        table.target_bo = column[3].value_or("");
+      }
+    }
+    InTable &table = layout.tables.back();
+    if (table.kind == InTable::Kind::fields && column[2])
+      table.columns.push_back({*column[2], column[5].value_or(""), column[6].value_or("")});
+  }
+  for (InTable &table : layout.tables) read_relation(layout, table);
+  return layout;
+}
+
+}  // namespace migrator::migration

@@ -1,0 +1,356 @@
+#include "migration/run.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "migration/settings.hpp"
+#include "pg/error.hpp"
+#include "pg/transaction.hpp"
+
+namespace migrator::migration {
+namespace {
+
+constexpr std::int64_t k_piece_rows = 250000;  // a table is cut into tasks of about so many rows,
+constexpr std::int64_t k_most_pieces = 64;     // but not into more than that many
+constexpr std::int64_t k_least_rows = 10000;   // below this a table is not worth dividing
+
+std::string number(std::int64_t value) { return std::to_string(value); }
+
+}  // namespace
+
+Run::Run(std::int64_t id) : id_(id) {
+  pg::Transaction transaction;
+  pg::Result const row = pg::execute("select company, tracking_id from migrator.migration where id = $1::bigint", {number(id)});
+  if (row.empty()) throw Error(sqlstate::undefined_object, "migration " + number(id) + " does not exist");
+  company_ = row.text(0);
+  tracking_ = row.bigint(1);
+  layout_ = read_layout(company_);
+  tracking_owner_ = static_cast<std::uint32_t>(
+      pg::execute("select relowner::bigint from pg_class where oid = $1::regclass", {tracking_table()}).bigint());
+  transaction.commit();
+}
+
+Control Run::control() const {
+  pg::Transaction transaction;
+  pg::Result const row =
+      pg::execute("select state = 'RUNNING', paused, stage, heartbeat_at < clock_timestamp() - make_interval(secs => $2::integer) "
+                  "from migrator.migration where id = $1::bigint",
+                  {number(id_), number(heartbeat_timeout)});
+  transaction.commit();
+  if (row.empty()) return {};
+  return {row.flag(0), row.flag(1), row.flag(3), static_cast<Stage>(std::max<std::int64_t>(row.bigint(2), 1))};
+}
+
+void Run::heartbeat() {
+  pg::Transaction transaction;
+  pg::execute("update migrator.migration set heartbeat_at = clock_timestamp() where id = $1::bigint", {number(id_)});
+  {
+    pg::AsRole const as_owner(tracking_owner_);
+    // The supplier may hold the row; the next beat will do.
+    pg::execute("update " + tracking_table() + " set periodic_update_time = clock_timestamp() where id = "
+                "(select id from " + tracking_table() + " where id = $1::bigint for update skip locked)",
+                {number(tracking_)});
+  }
+  transaction.commit();
+}
+
+void Run::set_waiting(const std::string &reason) const {
+  pg::Transaction transaction;
+  bool const news = pg::execute("update migrator.migration set waiting = nullif($2, '') where id = $1::bigint "
+                                "and waiting is distinct from nullif($2, '')",
+                                {number(id_), reason})
+                        .processed > 0;
+  if (news && !reason.empty())
+    pg::execute("insert into in_migration.log (company, migration_id, message) values ($1, $2::bigint, 'waiting: ' || $3)",
+                {company_, number(id_), reason});
+  transaction.commit();
+}
+
+void Run::record_error(const std::string &place, const std::string &sqlstate, const std::string &message) const {
+  pg::Transaction transaction;
+  // A fault that repeats itself is one entry a minute, not one an attempt.
+  pg::execute("insert into in_migration.errors (company, migration_id, place, sqlstate, message) "
+              "select $1, $2::bigint, $3, $4, $5 where not exists (select from in_migration.errors where migration_id = $2::bigint "
+              "and place = $3 and message = $5 and at > clock_timestamp() - interval '1 minute')",
+              {company_, number(id_), place, sqlstate, message});
+  transaction.commit();
+}
+
+void Run::begin() {
+  {
+    pg::Transaction transaction;
+    create_working_tables(layout_);
+    pg::AsRole const as_owner(layout_.owner);
+    pg::execute("insert into " + layout_.quoted_schema + ".task (migration_id, stage, type, title, state, started_at, worker) "
+                "select $1::bigint, 1, 'BEGIN', 'migration ' || $1 || ' begins', 'ACTIVE', clock_timestamp(), 'Runner' "
+                "where not exists (select from " + layout_.quoted_schema + ".task where migration_id = $1::bigint)",
+                {number(id_)});
+    transaction.commit();
+  }
+  {
+    pg::Transaction transaction;
+    pg::execute("select migrator.clean()");
+    transaction.commit();
+  }
+  drop_old_copies();
+  if (layout_.copy_days > 0) copy_tables();
+  for (const InTable &table : layout_.tables)
+    if (table.kind == InTable::Kind::fields) refuse_duplicates(table);
+  plan();
+}
+
+void Run::copy_tables() {
+  for (const InTable &table : layout_.tables) copy_table(table);
+}
+
+void Run::copy_table(const InTable &table) {
+  pg::Transaction transaction;
+  // The name is the source's; one that does not fit is shortened with a hash, so that two long ones stay apart.
+  pg::Result const names = pg::execute(
+      "select case when octet_length(n) <= 63 then n else left(n, 30) || '_' || left(md5(n), 16) end "
+      "from (select 'copy_' || to_char(current_date, 'YYYY_MM_DD') || '_' || $1 as n) as names",
+      {table.name});
+  std::string const copy = layout_.quoted_schema + "." + pg::quote_identifier(names.text());
+  if (!pg::execute("select to_regclass($1)::text", {copy}).rows[0][0]) {
+    std::uint64_t rows = 0;
+    {
+      pg::AsRole const as_owner(table.owner);
+      if (pg::execute("select from " + table.quoted + " limit 1").processed > 0)
+        rows = pg::execute("create table " + copy + " as table " + table.quoted).processed;
+    }
+    if (rows > 0)
+      pg::execute("insert into in_migration.copy_table_info (company, table_name, copy_name, rows) values ($1, $2, $3, $4::bigint)",
+                  {company_, table.quoted, copy, std::to_string(rows)});
+  }
+  transaction.commit();
+}
+
+void Run::drop_old_copies() {
+  pg::Transaction transaction;
+  pg::Result const old = pg::execute(
+      "select i.id, i.copy_name, c.relowner::bigint from in_migration.copy_table_info i "
+      "left join pg_class c on c.oid = to_regclass(i.copy_name) "
+      "where i.company = $1 and i.dropped_at is null and i.created_at < clock_timestamp() - make_interval(days => $2::integer) "
+      "order by i.id limit 1000",
+      {company_, std::to_string(std::max(layout_.copy_days, 1))});
+  for (const std::vector<pg::Text> &row : old.rows) {
+    if (row[2]) {
+      pg::AsRole const as_owner(static_cast<std::uint32_t>(std::stoul(*row[2])));
+      pg::execute("drop table " + row[1].value());
+    }
+    pg::execute("update in_migration.copy_table_info set dropped_at = clock_timestamp() where id = $1::bigint", {row[0]});
+  }
+  transaction.commit();
+}
+
+// The unique index forbids them. Where somebody dropped it, nobody can say which of two rows is right.
+void Run::refuse_duplicates(const InTable &table) {
+  pg::Transaction transaction;
+  bool const guarded = pg::execute(
+      "select exists (select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] "
+      "where i.indrelid = $1::regclass and i.indisunique and i.indisvalid and i.indpred is null and i.indnkeyatts = 1 "
+      "and a.attname = 'in_id')",
+      {table.quoted}).flag();
+  if (!guarded) {
+    pg::Result rows;
+    {
+      pg::AsRole const as_owner(table.owner);
+      rows = pg::execute("update " + table.quoted + " set in_status = 'ERROR', occupied_id = $1::bigint, occupied_at = clock_timestamp() "
+                         "where in_status = '' and in_id in (select in_id from " + table.quoted +
+                         " group by in_id having count(*) > 1) returning id, in_id", {number(id_)});
+    }
+    pg::AsRole const as_owner(layout_.owner);
+    for (const std::vector<pg::Text> &row : rows.rows)
+      pg::execute("insert into " + layout_.quoted_schema + ".err (migration_id, table_name, row_id, in_id, column_name, sqlstate, reason) "
+                  "values ($1::bigint, $2, $3::bigint, $4, 'in_id', '23505', 'in_id occurs more than once in the table')",
+                  {number(id_), table.name, row[0], row[1]});
+  }
+  transaction.commit();
+}
+
+void Run::plan() {
+  pg::Transaction transaction(pg::Isolation::repeatable_read);
+  pg::Result const row = pg::execute("select stage from migrator.migration where id = $1::bigint for update", {number(id_)});
+  if (row.bigint() > 0) return;  // planned before a crash; what is open is rolled back
+  auto const add = [&](Stage stage, const char *type, const std::string &title, const std::string &table = "") {
+    add_task(layout_, id_, {.stage = stage, .type = type, .title = title, .table = table});
+  };
+  std::int64_t rows = 0;
+  for (const InTable &table : layout_.tables) rows += plan_table(table);
+  add(Stage::fields_done, "NOP", "simple fields done");
+  for (const InTable &table : layout_.tables)
+    if (table.kind == InTable::Kind::fields) add(Stage::migrated_at, "MIGRATE_IN_MIGRATED_AT", "stamp " + table.name, table.name);
+  add(Stage::tracking, "FIX_PROCESS_TRACKING", "write the end of the run into process_tracking");
+  add(Stage::copy_errors, "COPY_ERR", "copy the errors aside");
+  add(Stage::processes, "RUN_PROCESSES", "start what depends on the migrated data");
+  add(Stage::finished, "NOP", "migration finished");
+  {
+    pg::AsRole const as_owner(layout_.owner);
+    pg::execute("update " + layout_.quoted_schema + ".task set state = 'DONE', finished_at = clock_timestamp() "
+                "where migration_id = $1::bigint and stage = 1", {number(id_)});
+  }
+  pg::execute("update migrator.migration set boundary = pg_current_snapshot()::text, rows_total = $2::bigint, stage = 2 "
+              "where id = $1::bigint", {number(id_), number(rows)});
+  transaction.commit();
+}
+
+std::int64_t Run::plan_table(const InTable &table) {
+  bool const fields = table.kind == InTable::Kind::fields;
+  pg::Result count;
+  {
+    pg::AsRole const as_owner(table.owner);
+    count = pg::execute("select count(*)" + std::string(fields ? ", min(id), max(id)" : "") + " from " + table.quoted +
+                        " where in_status = ''");
+  }
+  std::int64_t const rows = count.bigint();
+  if (!fields) {
+    add_task(layout_, id_, {.stage = Stage::links, .type = "MIGRATE_LINKS", .title = "links of " + table.name,
+                            .table = table.name, .rows = rows, .nothing_to_do = rows == 0});
+    add_task(layout_, id_, {.stage = Stage::references, .type = "CHECK_REFERENCES", .title = "reference check of " + table.name,
+                            .table = table.name, .nothing_to_do = rows == 0});
+    return rows;
+  }
+  TaskPlan plan{.stage = Stage::single_fields, .type = "MIGRATE_SINGLE_FIELDS", .title = "simple fields of " + table.name,
+                .table = table.name, .nothing_to_do = rows == 0};
+  if (rows == 0) {
+    add_task(layout_, id_, plan);
+    return 0;
+  }
+  std::int64_t const least = count.bigint(1), most = count.bigint(2);
+  std::int64_t pieces = std::clamp((rows + k_piece_rows - 1) / k_piece_rows, std::int64_t{1}, k_most_pieces);
+  if (rows >= k_least_rows) pieces = std::max<std::int64_t>(pieces, layout_.workers);
+  if (static_cast<std::uint64_t>(most) - static_cast<std::uint64_t>(least) < static_cast<std::uint64_t>(pieces)) pieces = 1;
+  // Unsigned: the ids may span more than half of the range.
+  std::uint64_t const width = (static_cast<std::uint64_t>(most) - static_cast<std::uint64_t>(least)) / static_cast<std::uint64_t>(pieces) + 1;
+  for (std::int64_t piece = 0; piece < pieces; piece++) {
+    std::uint64_t const first = static_cast<std::uint64_t>(least) + width * static_cast<std::uint64_t>(piece);
+    std::uint64_t const reach = static_cast<std::uint64_t>(most) - static_cast<std::uint64_t>(least);
+    std::uint64_t const end = std::min(width * static_cast<std::uint64_t>(piece + 1) - 1, reach);
+    if (width * static_cast<std::uint64_t>(piece) > reach) break;
+    plan.range_from = number(static_cast<std::int64_t>(first));
+    plan.range_to = number(static_cast<std::int64_t>(static_cast<std::uint64_t>(least) + end));
+    plan.rows = rows;
+    if (pieces > 1) {
+      plan.title = "simple fields of " + table.name + ", ids " + *plan.range_from + " to " + *plan.range_to;
+      pg::AsRole const as_owner(table.owner);
+      plan.rows = pg::execute("select count(*) from " + table.quoted + " where in_status = '' and id between $1::bigint and $2::bigint",
+                              {plan.range_from, plan.range_to}).bigint();
+    }
+    add_task(layout_, id_, plan);
+  }
+  return rows;
+}
+
+bool Run::ended(Stage stage) const {
+  pg::Transaction transaction;
+  bool const open = !open_tasks(layout_, id_, stage).empty() ||
+                    pg::execute("select from migrator.chunk where migration_id = $1::bigint and state = 'CLAIMED' limit 1", {number(id_)})
+                            .processed > 0;
+  transaction.commit();
+  return !open;
+}
+
+void Run::work(Stage stage) {
+  if (!published(stage)) {
+    std::vector<OwnTask> tasks;
+    {
+      pg::Transaction transaction;
+      tasks = open_tasks(layout_, id_, stage);
+      transaction.commit();
+    }
+    for (const OwnTask &task : tasks) own_task(stage, task);
+  }
+  pg::Transaction transaction;
+  if (stage == Stage::finished) {
+    pg::execute("update migrator.migration set state = 'DONE', waiting = null, finished_at = clock_timestamp() "
+                "where id = $1::bigint and state = 'RUNNING'", {number(id_)});
+    pg::execute("insert into in_migration.log (company, migration_id, message) values ($1, $2::bigint, 'finished')", {company_, number(id_)});
+  } else {
+    pg::execute("update migrator.migration set stage = $2::integer where id = $1::bigint",
+                {number(id_), number(static_cast<int>(stage) + 1)});
+  }
+  transaction.commit();
+}
+
+void Run::own_task(Stage stage, const OwnTask &task) {
+  {
+    pg::Transaction transaction;
+    start_task(layout_, task.id, "Runner");
+    transaction.commit();
+  }
+  if (stage == Stage::processes) run_hooks();
+  pg::Transaction transaction;
+  if (stage == Stage::migrated_at) {
+    const InTable *table = layout_.find(task.table);
+    pg::execute("insert into in_migration.migrated_table (company, bo, migration_id, rows, migrated_at) "
+                "select $1, $2, $3::bigint, coalesce(sum(rows), 0), coalesce(max(finished_at), clock_timestamp()) "
+                "from migrator.chunk where migration_id = $3::bigint and table_name = $4 and state = 'DONE'",
+                {company_, table != nullptr ? table->bo : task.table, number(id_), task.table});
+  } else if (stage == Stage::tracking) {
+    fix_tracking();
+  } else if (stage == Stage::copy_errors) {
+    copy_errors();
+  }
+  bool const failed = stage == Stage::processes &&
+                      pg::execute("select from in_migration.errors where migration_id = $1::bigint and place like 'hook %' limit 1",
+                                  {number(id_)}).processed > 0;
+  end_task(layout_, task.id, failed ? "FAILED" : "DONE");
+  transaction.commit();
+}
+
+void Run::fix_tracking() const {
+  pg::AsRole const as_owner(tracking_owner_);
+  pg::execute("update " + tracking_table() + " set end_ins_inkafka_time = clock_timestamp(), ins_inkafka_status = 1, "
+              "periodic_update_time = clock_timestamp() where id = $1::bigint", {number(tracking_)});
+}
+
+void Run::copy_errors() const {
+  std::string copy, rows = "0";
+  {
+    pg::AsRole const as_owner(layout_.owner);
+    std::string const err = layout_.quoted_schema + ".err";
+    if (pg::execute("select from " + err + " where migration_id = $1::bigint limit 1", {number(id_)}).processed == 0) return;
+    copy = layout_.quoted_schema + "." +
+           pg::execute("select 'copy_' || to_char(current_date, 'YYYY_MM_DD') || '_err'").text();
+    pg::execute("create table if not exists " + copy + " as table " + err + " with no data");
+    rows = std::to_string(pg::execute("insert into " + copy + " select * from " + err + " where migration_id = $1::bigint", {number(id_)}).processed);
+  }
+  pg::execute("insert into in_migration.copy_table_info (company, table_name, copy_name, rows) values ($1, $2, $3, $4::bigint)",
+              {company_, layout_.quoted_schema + ".err", copy, rows});
+}
+
+// Each hook is a transaction of its own, together with the note that it ran: it takes effect once, also when the
+// runner dies in between. A hook that fails is reported and harms no other.
+void Run::run_hooks() {
+  pg::Result hooks;
+  {
+    pg::Transaction transaction;
+    hooks = pg::execute("select h.name, h.command, r.oid::bigint from migrator.hook h left join pg_roles r on r.rolname = h.run_as "
+                        "where h.company = $1 order by h.position, h.name", {company_});
+    transaction.commit();
+  }
+  for (const std::vector<pg::Text> &hook : hooks.rows) {
+    std::string const place = "hook \"" + hook[0].value() + "\"";
+    try {
+      if (!hook[2]) throw Error(sqlstate::undefined_object, "the hook's role does not exist any more");
+      pg::Transaction transaction;
+      bool const ran = pg::execute("select from in_migration.log where migration_id = $1::bigint and message = $2",
+                                   {number(id_), place + " done"}).processed > 0;
+      if (!ran) {
+        {
+          pg::AsRole const as_author(static_cast<std::uint32_t>(std::stoul(*hook[2])));
+          pg::execute(hook[1].value(), {number(id_)});
+        }
+        pg::execute("insert into in_migration.log (company, migration_id, message) values ($1, $2::bigint, $3)",
+                    {company_, number(id_), place + " done"});
+      }
+      transaction.commit();
+    } catch (const pg::Error &error) {
+      record_error(place, error.sqlstate(), error.what());
+    } catch (const Error &error) {
+      record_error(place, error.sqlstate(), error.message());
+    }
+  }
+}
+
+}  // namespace migrator::migration

@@ -1,0 +1,105 @@
+#include <unordered_set>
+
+#include "message/boi_input.hpp"
+#include "pg/spi.hpp"
+#include "publish/sources.hpp"
+
+namespace migrator::publish {
+namespace {
+
+constexpr std::int64_t k_owners = 10000;  // of one claim
+// Beyond this a list is cut into several messages, far below what brokers take.
+constexpr std::size_t k_part_bytes = 256 * 1024;
+
+}  // namespace
+
+CheckSource::CheckSource(const Context &context) : context_(context) {
+  xids_ = pg::execute("select coalesce(array_agg(distinct finish_xid::text), '{}') from migrator.chunk "
+                      "where migration_id = $1::bigint and table_name = $2 and kind = 'LINKS' and state = 'DONE'",
+                      {std::to_string(context.migration), context.table.name})
+              .text();
+}
+
+std::vector<std::string> CheckSource::owners(const std::string &condition, const std::vector<pg::Text> &parameters) const {
+  pg::AsRole const as_owner(context_.table.owner);
+  std::string const &owner = context_.table.owner_column;
+  std::vector<pg::Text> all{xids_};
+  all.insert(all.end(), parameters.begin(), parameters.end());
+  pg::Result const rows = pg::execute("select distinct " + owner + "::text from " + context_.table.quoted +
+                                          " where in_status = 'DONE' and xmin = any ($1::xid[])" + condition + " order by 1 limit " +
+                                          std::to_string(k_owners),
+                                      all);
+  std::vector<std::string> result;
+  for (const std::vector<pg::Text> &row : rows.rows) result.push_back(row[0].value());
+  return result;
+}
+
+void CheckSource::flush(const std::string &owner, int part, std::vector<std::string> &targets, Batch &batch) {
+  std::vector<message::Link> links;
+  for (const std::string &target : targets) links.push_back({context_.table.field, context_.table.target_bo, target});
+  value_.clear();
+  std::string record = context_.record_prefix + context_.table.name + ".check." + owner;
+  if (part > 0) record = context_.record_prefix + context_.table.name + ".check" + std::to_string(part) + "." + owner;
+  message::append_reference_check(value_, record, owner, context_.table.bo, links);
+  batch.messages.append({context_.topic, owner, value_});
+  batch.keys.push_back({owner});
+  targets.clear();
+}
+
+// One ordered pass over the range of the owners; what belongs to others is passed over.
+void CheckSource::encode(const std::vector<std::string> &owners, Batch &batch) {
+  if (owners.empty()) return;
+  std::unordered_set<std::string> const wanted(owners.begin(), owners.end());
+  pg::AsRole const as_owner(context_.table.owner);
+  std::string const &owner = context_.table.owner_column, &target = context_.table.target_column;
+  pg::RowCursor rows("select " + owner + "::text, " + target + "::text from " + context_.table.quoted + " where " + owner + " >= $1 and " +
+                         owner + " <= $2 and in_status = 'DONE' order by " + owner + ", " + target,
+                     {owners.front(), owners.back()}, {pg::Kind::text, pg::Kind::text}, context_.limit);
+  std::string current;
+  std::vector<std::string> targets;
+  std::size_t bytes = 0;
+  int part = 0;
+  while (rows.next()) {
+    if (!wanted.contains(std::string(rows[0].text))) continue;
+    bool const other = rows[0].text != current;
+    if (!targets.empty() && (other || bytes > k_part_bytes)) {
+      flush(current, part, targets, batch);
+      bytes = 0;
+      part = other ? 0 : part + 1;
+    }
+    if (other) part = 0;
+    current = rows[0].text;
+    targets.emplace_back(rows[1].text);
+    bytes += rows[1].text.size() + context_.table.field.size() + context_.table.target_bo.size() + 48;
+  }
+  if (!targets.empty()) flush(current, part, targets, batch);
+}
+
+Claim CheckSource::claim(const migration::Task &task, Batch &batch) {
+  Claim claim;
+  std::vector<std::string> const found =
+      task.position.empty() ? owners("", {})
+                            : owners(" and " + context_.table.owner_column + " > $2", {parse_key(task.position).at(0)});
+  claim.exhausted = found.size() < static_cast<std::size_t>(k_owners);
+  if (found.empty()) return claim;
+  encode(found, batch);
+  claim.rows = static_cast<std::int64_t>(batch.keys.size());
+  claim.from = {found.front()};
+  claim.to = {found.back()};
+  return claim;
+}
+
+void CheckSource::read_again(const Chunk &chunk, Batch &batch) {
+  encode(owners(" and " + context_.table.owner_column + " >= $2 and " + context_.table.owner_column + " <= $3",
+                {chunk.from.at(0), chunk.to.at(0)}),
+         batch);
+}
+
+std::int64_t CheckSource::finish(const Chunk &chunk) {
+  return pg::execute("select rows from migrator.chunk where id = $1::uuid", {chunk.id}).bigint();
+}
+
+// There is no row that could bear the status; err tells.
+void CheckSource::refuse(const Chunk &, const std::vector<Refusal> &refusals) { write_refusals(context_, refusals); }
+
+}  // namespace migrator::publish

@@ -1,0 +1,212 @@
+#include "publish/sources.hpp"
+
+#include "base/error.hpp"
+#include "message/api_value.hpp"
+#include "message/boi_input.hpp"
+#include "pg/row_cursor.hpp"
+#include "pg/spi.hpp"
+
+namespace migrator::publish {
+namespace {
+
+using pg::Kind;
+
+// Columns that every query returns first.
+enum { k_tid, k_xmin, k_id, k_in_id, k_out_id, k_removed, k_first_field };
+
+Kind kind_of(const std::string &type) {
+  if (type == "date") return Kind::timestamp;
+  if (type == "flag") return Kind::flag;
+  if (type == "number") return Kind::number;
+  return Kind::text;
+}
+
+// The cast costs nothing on the columns that the DDL made, and copes with what a supplier made of them.
+const char *cast_of(Kind kind) {
+  switch (kind) {
+    case Kind::timestamp: return "::timestamp with time zone";
+    case Kind::flag: return "::boolean";
+    case Kind::number: return "::numeric";
+    default: return "::text";
+  }
+}
+
+}  // namespace
+
+FieldsSource::FieldsSource(const Context &context) : context_(context) {
+  select_ = "select ctid, xmin, id::bigint, in_id::text, out_id::text, coalesce(removed, false)";
+  kinds_ = {Kind::tid, Kind::xid, Kind::bigint, Kind::text, Kind::text, Kind::flag};
+  for (const migration::FieldColumn &field : context.table.columns) {
+    if (field.column.empty()) continue;  // the key field: its value is in_id
+    Kind const kind = kind_of(field.type);
+    select_ += ", " + pg::quote_identifier(field.column) + cast_of(kind);
+    kinds_.push_back(kind);
+  }
+  select_ += " from " + context.table.quoted;
+}
+
+FieldsSource::Outcome FieldsSource::encode(const pg::RowCursor &row, Batch &batch, Refusal &refusal) {
+  auto const refuse = [&](const std::string &column, const char *code, std::string reason) {
+    refusal = {{std::to_string(row[k_id].integer)}, std::nullopt, column, code, std::move(reason)};
+    if (!row[k_in_id].null && !row[k_in_id].unencodable && !row[k_in_id].oversize) refusal.in_id = std::string(row[k_in_id].text);
+    return Outcome::refused;
+  };
+  auto const too_large = [&](const std::string &column, std::uint64_t size) {
+    return refuse(column, sqlstate::program_limit,
+                  "message of " + std::to_string(size) + " bytes or more; topic " + context_.table.topic + " takes " +
+                      std::to_string(context_.limit));
+  };
+  if (row[k_in_id].null) return refuse("in_id", "23502", "in_id is null");
+  for (std::size_t column : {std::size_t{k_in_id}, std::size_t{k_out_id}}) {
+    const char *name = column == k_in_id ? "in_id" : "out_id";
+    if (row[column].unencodable) return refuse(name, sqlstate::not_representable, "not valid in UTF-8");
+    if (row[column].oversize) return too_large(name, static_cast<std::uint64_t>(row[column].integer));
+  }
+  std::string_view const in_id = row[k_in_id].text;
+  bool const removed = row[k_removed].integer != 0;
+  value_.clear();
+  record_id_.assign(context_.record_prefix).append(context_.table.name).append(".").append(std::to_string(row[k_id].integer));
+  message::FieldsWriter writer(value_);
+  writer.begin(record_id_, in_id, row[k_out_id].null ? std::string_view() : row[k_out_id].text, context_.table.bo);
+  if (!removed) {
+    std::size_t column = k_first_field;
+    for (const migration::FieldColumn &field : context_.table.columns) {
+      if (field.column.empty()) {
+        writer.text(field.field, in_id);
+        continue;
+      }
+      const pg::Value &value = row[column++];
+      if (value.null) continue;
+      if (value.oversize) return too_large(field.column, static_cast<std::uint64_t>(value.integer));
+      if (value.unencodable) return refuse(field.column, sqlstate::not_representable, "not valid in UTF-8");
+      switch (kinds_[column - 1]) {
+        case Kind::timestamp:
+          writer.open_value(field.field);
+          if (!message::append_date(value_, value.integer))
+            return refuse(field.column, sqlstate::datetime_out_of_range, "a date must lie in the years 1 to 9999");
+          writer.close_value();
+          break;
+        case Kind::number:
+          writer.open_value(field.field);
+          if (!message::append_number(value_, value.text))
+            return refuse(field.column, sqlstate::numeric_out_of_range, "a number must be finite");
+          writer.close_value();
+          break;
+        case Kind::flag:
+          writer.open_value(field.field);
+          value_ += value.integer != 0 ? "true" : "false";
+          writer.close_value();
+          break;
+        default: writer.text(field.field, value.text);
+      }
+    }
+    if (!writer.has_fields()) return Outcome::skipped;
+  }
+  writer.end(removed ? "REMOVED" : "ACTUAL");
+  if (value_.size() + in_id.size() > context_.limit) return too_large("", value_.size() + in_id.size());
+  batch.messages.append({context_.topic, in_id, value_});
+  batch.keys.push_back({std::to_string(row[k_id].integer)});
+  return Outcome::encoded;
+}
+
+Claim FieldsSource::claim(const migration::Task &task, Batch &batch) {
+  Claim claim;
+  pg::Boundary const boundary(context_.boundary);
+  std::string const position = task.position.empty() ? "" : parse_key(task.position).at(0);
+  TidList claimed, skipped, refused;
+  std::vector<Refusal> refusals;
+  {
+    pg::AsRole const as_owner(context_.table.owner);
+    pg::RowCursor rows(select_ + (position.empty() ? " where id >= $1::bigint" : " where id > $1::bigint") +
+                           " and id <= $2::bigint and in_status = '' order by id limit $3::bigint",
+                       {position.empty() ? task.range_from : pg::Text(position), task.range_to, std::to_string(context_.most_rows)},
+                       kinds_, context_.limit);
+    std::int64_t seen = 0;
+    claim.exhausted = true;
+    while (rows.next()) {
+      seen++;
+      std::string id = std::to_string(rows[k_id].integer);
+      if (claim.from.empty()) claim.from = {id};
+      claim.to = {std::move(id)};
+      if (boundary.includes(static_cast<std::uint32_t>(rows[k_xmin].integer))) {
+        Refusal refusal;
+        switch (encode(rows, batch, refusal)) {
+          case Outcome::encoded: claimed.add(rows[k_tid].integer); break;
+          case Outcome::skipped: skipped.add(rows[k_tid].integer); break;
+          case Outcome::refused: refused.add(rows[k_tid].integer); refusals.push_back(std::move(refusal)); break;
+        }
+      }
+      if (batch.messages.size() >= context_.most_bytes || refusals.size() >= k_most_refusals) {
+        claim.exhausted = false;
+        break;
+      }
+    }
+    if (seen == context_.most_rows) claim.exhausted = false;
+  }
+  mark(claimed, "ON_WORK");
+  mark(skipped, "SKIPPED");
+  mark(refused, "ERROR");
+  write_refusals(context_, refusals);
+  claim.rows = claimed.count;
+  claim.skipped = skipped.count;
+  claim.refused = refused.count;
+  return claim;
+}
+
+void FieldsSource::mark(const TidList &rows, const char *status) {
+  if (rows.count == 0) return;
+  pg::AsRole const as_owner(context_.table.owner);
+  std::uint64_t const touched =
+      pg::execute("update " + context_.table.quoted + " set in_status = $1, occupied_id = $2::bigint, occupied_at = clock_timestamp() "
+                  "where ctid = any ($3::tid[])",
+                  {status, std::to_string(context_.migration), rows.literal()}).processed;
+  if (touched != static_cast<std::uint64_t>(rows.count)) throw Error("40001", "rows changed while they were claimed");
+}
+
+std::vector<pg::Text> FieldsSource::range(const Chunk &chunk) const {
+  return {chunk.from.at(0), chunk.to.at(0), std::to_string(context_.migration), chunk.claim_xid};
+}
+
+namespace {
+constexpr const char *k_claimed = " where id between $1::bigint and $2::bigint and in_status = 'ON_WORK' and occupied_id = $3::bigint";
+}
+
+void FieldsSource::read_again(const Chunk &chunk, Batch &batch) {
+  pg::AsRole const as_owner(context_.table.owner);
+  pg::RowCursor rows(select_ + k_claimed + " and xmin = $4::xid order by id", range(chunk), kinds_, context_.limit);
+  Refusal refusal;
+  while (rows.next())
+    if (encode(rows, batch, refusal) != Outcome::encoded)
+      throw Error(sqlstate::internal, "a claimed row cannot be encoded any more: " + refusal.reason);
+}
+
+std::int64_t FieldsSource::finish(const Chunk &chunk) {
+  pg::AsRole const as_owner(context_.table.owner);
+  auto const done = static_cast<std::int64_t>(
+      pg::execute("update " + context_.table.quoted + " set in_status = 'DONE'" + k_claimed + " and xmin = $4::xid", range(chunk)).processed);
+  std::vector<pg::Text> parameters = range(chunk);
+  parameters.pop_back();
+  pg::execute("update " + context_.table.quoted + " set in_status = '', occupied_id = null, occupied_at = null" + k_claimed, parameters);
+  return done;
+}
+
+void FieldsSource::release(const Chunk &chunk) {
+  pg::AsRole const as_owner(context_.table.owner);
+  std::vector<pg::Text> parameters = range(chunk);
+  parameters.pop_back();
+  pg::execute("update " + context_.table.quoted + " set in_status = '', occupied_id = null, occupied_at = null" + k_claimed, parameters);
+}
+
+void FieldsSource::refuse(const Chunk &chunk, const std::vector<Refusal> &refusals) {
+  std::vector<std::string> ids;
+  for (const Refusal &refusal : refusals) ids.push_back(refusal.key.at(0));
+  {
+    pg::AsRole const as_owner(context_.table.owner);
+    std::vector<pg::Text> parameters = range(chunk);
+    parameters[3] = pg::array_literal(ids);
+    pg::execute("update " + context_.table.quoted + " set in_status = 'ERROR'" + k_claimed + " and id = any ($4::bigint[])", parameters);
+  }
+  write_refusals(context_, refusals);
+}
+
+}  // namespace migrator::publish

@@ -1,0 +1,60 @@
+#pragma once
+// A publisher: takes tasks, claims chunks, has them published, sets the final statuses. See publish/README.md for
+// the protocol and its states.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "migration/run.hpp"
+#include "pg/transaction.hpp"
+#include "publish/source.hpp"
+#include "server/client.hpp"
+
+namespace migrator::publish {
+
+class Publisher {
+public:
+  Publisher(std::int64_t migration, int number);
+  // Works until the migration is over, cancelled, or has no runner any more.
+  void work();
+
+private:
+  bool step(migration::Stage stage);
+  bool settle_a_slot();
+  void open(int slot);
+  void close();
+  void recover(const wire::Opened &opened);
+  void publish(const Chunk &chunk, Source &source);
+  void finish(pg::Transaction &transaction, const migration::Layout &layout, const Chunk &chunk, Source &source,
+              std::int64_t marker_offset);
+  void settle_chunk(const Chunk &chunk, std::optional<std::int64_t> marker_offset);
+  void refuse(const Chunk &chunk, Source &source, const wire::Failed &failed);
+  std::optional<Chunk> claimed_chunk();
+  std::optional<Chunk> claimed_chunk_here() const;
+  bool claim(migration::Stage stage);
+  Context context(const migration::InTable &table, std::uint64_t limit) const;
+  std::uint64_t limit(const migration::InTable &table) const;
+  std::uint16_t topic_index(const std::string &topic) const;
+  [[noreturn]] void stop_in_doubt(const std::string &reason, std::optional<std::int64_t> offset);
+  void check_control() const;
+  void wait_for(const std::string &reason);
+
+  migration::Run run_;
+  int number_;
+  std::string worker_;         // "Parallel 1"
+  std::string record_prefix_, boundary_;
+  std::vector<std::string> topics_;
+  bool waiting_ = false;       // a reason of ours stands in migration.waiting
+  int failures_ = 0;           // in a row
+
+  // The slot we hold, and its open client process.
+  int slot_ = -1;
+  std::unique_ptr<server::Client> client_;
+  std::vector<wire::TopicInfo> topic_info_;
+  std::optional<migration::Task> task_;
+  migration::Stage task_stage_ = migration::Stage::begin;
+  Batch batch_;
+};
+
+}  // namespace migrator::publish

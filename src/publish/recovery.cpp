@@ -1,0 +1,222 @@
+// Slots: taking one, asking Kafka how its last transaction ended, going on from there. See publish/README.md.
+
+#include <jansson.h>
+
+#include <memory>
+#include <set>
+
+#include "base/error.hpp"
+#include "pg/error.hpp"
+#include "pg/transaction.hpp"
+#include "pg/worker.hpp"
+#include "publish/publisher.hpp"
+
+namespace migrator::publish {
+namespace {
+
+constexpr int k_slots = 64;                        // a server's slots, and the partitions of its marker topic
+constexpr std::uint32_t k_open_deadline = 45000;   // ms
+constexpr std::uint32_t k_grace = 5000;
+
+std::string number(std::int64_t value) { return std::to_string(value); }
+std::string lock_name(const std::string &server, int slot) { return "slot " + server + "/" + std::to_string(slot); }
+
+// The chunk that a marker names; empty if it is no marker of ours.
+std::string chunk_of(const std::string &marker) {
+  std::unique_ptr<json_t, decltype(&json_decref)> const root(json_loadb(marker.data(), marker.size(), 0, nullptr), json_decref);
+  const char *chunk = json_string_value(json_object_get(root.get(), "chunk"));
+  return chunk != nullptr ? chunk : "";
+}
+
+}  // namespace
+
+// Makes sure that we hold an open slot and that no slot is left unsettled. Before a run claims anything, each slot
+// that was ever used must have been opened once: only so a restored database is noticed before it repeats what
+// Kafka has already. True: something was done.
+bool Publisher::settle_a_slot() {
+  std::string const &server = run_.layout().server;
+  std::set<int> lent;  // slots with a chunk of another run on its way
+  std::optional<int> urgent;
+  bool others_settle = false;
+  {
+    pg::Transaction transaction;
+    pg::Result const rows = pg::execute(
+        "select s.slot, s.in_doubt, s.recovered_for is distinct from $2::bigint as unsettled, "
+        "coalesce(c.migration_id = $2::bigint or m.state <> 'RUNNING', false) as ours, coalesce(c.migration_id <> $2::bigint and m.state = 'RUNNING', false), "
+        "exists (select from migrator.migration o where o.id = s.recovered_for and o.state = 'RUNNING' and o.id <> $2::bigint) "
+        "from migrator.slot s left join migrator.chunk c on c.server = s.server and c.slot = s.slot and c.state = 'CLAIMED' "
+        "left join migrator.migration m on m.id = c.migration_id where s.server = $1 order by s.slot",
+        {server, number(run_.id())});
+    for (const std::vector<pg::Text> &row : rows.rows) {
+      int const slot = std::stoi(row[0].value());
+      if (row[1]) throw Error(sqlstate::not_in_prerequisite_state, "in doubt: " + *row[1]);
+      bool const unsettled = row[2] == "t", ours = row[3] == "t", others_run = row[5] == "t";
+      if (row[4] == "t") lent.insert(slot);
+      if ((slot == slot_ && client_ != nullptr) || (!unsettled && !ours)) continue;
+      if (slot == slot_) {
+        urgent = urgent.value_or(slot);
+      } else if (pg::try_lock(lock_name(server, slot))) {
+        pg::unlock(lock_name(server, slot));
+        urgent = urgent.value_or(slot);
+      } else if (unsettled && !others_run) {
+        others_settle = true;
+      }
+    }
+    transaction.commit();
+  }
+  if (urgent) {
+    open(*urgent);
+    if (lent.contains(*urgent)) close();
+    return true;
+  }
+  if (others_settle) {
+    pg::wait(50);
+    return true;
+  }
+  if (client_ != nullptr) return false;
+  for (int slot = 0; slot < k_slots; slot++) {
+    if (lent.contains(slot)) continue;
+    open(slot);
+    if (client_ != nullptr) return true;
+  }
+  throw Error("53000", "no free slot for server \"" + server + "\"");
+}
+
+void Publisher::close() {
+  client_.reset();
+  if (slot_ < 0) return;
+  pg::Transaction transaction;
+  pg::unlock(lock_name(run_.layout().server, slot_));
+  transaction.commit();
+  slot_ = -1;
+}
+
+// Leaves client_ null if the slot belongs to another publisher.
+void Publisher::open(int slot) {
+  client_.reset();
+  if (slot_ >= 0 && slot_ != slot) close();
+  wire::Open request;
+  {
+    pg::Transaction transaction;
+    if (slot_ != slot) {
+      if (!pg::try_lock(lock_name(run_.layout().server, slot))) {
+        transaction.commit();
+        return;
+      }
+      slot_ = slot;
+    }
+    pg::execute("insert into migrator.slot (server, slot) values ($1, $2::integer) on conflict do nothing", {run_.layout().server, number(slot)});
+    pg::Result const row = pg::execute(
+        "update migrator.slot set restarts = restarts + 1 where server = $1 and slot = $2::integer "
+        "returning next_marker_offset, migrator.transactional_id(server, slot), migrator.marker_topic()",
+        {run_.layout().server, number(slot)});
+    request.properties = server::properties(run_.layout().server);
+    request.next_marker_offset = row.bigint(0);
+    request.transactional_id = row.text(1);
+    request.marker_topic = row.text(2);
+    transaction.commit();
+  }
+  request.marker_partition = static_cast<std::uint32_t>(slot);
+  request.marker_partitions = k_slots;
+  request.topics = topics_;
+  request.deadline_ms = k_open_deadline;
+  auto client = std::make_unique<server::Client>();
+  client->set_watch([this] { check_control(); });
+  client->send(wire::encode(request), k_grace);
+  wire::Frame const answer = client->receive(k_open_deadline + k_grace);
+  if (answer.type != wire::Type::opened) {
+    wire::Failed const failed = wire::decode<wire::Failed>(answer.payload);
+    throw Error(sqlstate::connection_failure, "Kafka: " + failed.text + " (" + failed.code + ")");
+  }
+  client_ = std::move(client);
+  recover(wire::decode<wire::Opened>(answer.payload));
+}
+
+// After init_transactions nothing of the past can change any more: what the marker says is final.
+void Publisher::recover(const wire::Opened &opened) {
+  topic_info_ = opened.topics;
+  std::string cluster, chunk;
+  std::int64_t next = 0;
+  bool known = false;
+  std::optional<Chunk> claimed;
+  {
+    pg::Transaction transaction;
+    pg::Result const slot = pg::execute("select coalesce(cluster_id, ''), next_marker_offset from migrator.slot "
+                                        "where server = $1 and slot = $2::integer", {run_.layout().server, number(slot_)});
+    cluster = slot.text(0);
+    next = slot.bigint(1);
+    if (opened.last) {
+      chunk = chunk_of(opened.last->value);
+      known = pg::execute("select from migrator.chunk where id::text = $1 and server = $2 and slot = $3::integer",
+                          {chunk, run_.layout().server, number(slot_)}).processed > 0;
+    }
+    claimed = claimed_chunk_here();
+    transaction.commit();
+  }
+  if (!cluster.empty() && cluster != opened.cluster_id)
+    stop_in_doubt("server \"" + run_.layout().server + "\" leads to another Kafka cluster (" + opened.cluster_id + ") than before (" + cluster + ")", std::nullopt);
+  if (opened.marker_high < next)
+    stop_in_doubt("the marker topic was truncated or made anew: it ends at " + number(opened.marker_high) + ", expected at least " + number(next), std::nullopt);
+  if (opened.last && !known)
+    stop_in_doubt("Kafka holds a marker of chunk " + chunk + " (slot " + number(slot_) + ", offset " + number(opened.last->offset) +
+                      ") that this database does not know: it was restored from a backup, or another one publishes under its name",
+                  opened.last->offset);
+
+  if (claimed) settle_chunk(*claimed, opened.last && chunk == claimed->id ? std::optional(opened.last->offset) : std::nullopt);
+  pg::Transaction transaction;
+  pg::execute("update migrator.slot set cluster_id = $3, recovered_for = $4::bigint, next_marker_offset = greatest(next_marker_offset, $5::bigint) "
+              "where server = $1 and slot = $2::integer",
+              {run_.layout().server, number(slot_), opened.cluster_id, number(run_.id()),
+               number(opened.last ? opened.last->offset + 1 : 0)});
+  transaction.commit();
+}
+
+// What an earlier process left behind. A chunk of our own run that Kafka does not have stays: it is published next.
+void Publisher::settle_chunk(const Chunk &chunk, std::optional<std::int64_t> marker_offset) {
+  pg::Transaction transaction;
+  pg::Result const owner = pg::execute("select company, state from migrator.migration where id = $1::bigint", {number(chunk.migration)});
+  if (!marker_offset && owner.text(1) == "RUNNING") return;
+  // The run may have been another company's.
+  migration::Layout const layout = migration::read_layout(owner.text(0));
+  const migration::InTable *table = layout.find(chunk.table);
+  if (table == nullptr)
+    throw Error("42P01", "table \"" + chunk.table + "\" of a chunk on its way is not in the structure any more");
+  Context const of_chunk{layout, *table, chunk.migration, "", "", 0, 0, 0, 0};
+  std::unique_ptr<Source> const source = make_source(chunk.kind, of_chunk);
+  if (marker_offset) {
+    finish(transaction, layout, chunk, *source, *marker_offset);
+  } else {  // its run is over, nothing was published: the rows go with this run or a later one
+    source->release(chunk);
+    pg::execute("update migrator.chunk set state = 'RELEASED', finished_at = clock_timestamp() where id = $1::uuid", {chunk.id});
+    transaction.commit();
+  }
+}
+
+// In the current transaction: the chunk of our slot whose outcome is open.
+std::optional<Chunk> Publisher::claimed_chunk_here() const {
+  pg::Result const row = pg::execute(
+      "select id, migration_id, task_id, kind, table_name, range_from, range_to, claim_xid from migrator.chunk "
+      "where server = $1 and slot = $2::integer and state = 'CLAIMED'",
+      {run_.layout().server, number(slot_)});
+  if (row.empty()) return std::nullopt;
+  return Chunk{row.text(0), row.bigint(1), row.bigint(2), row.text(3), row.text(4), parse_key(row.text(5)), parse_key(row.text(6)), row.text(7)};
+}
+
+std::optional<Chunk> Publisher::claimed_chunk() {
+  pg::Transaction transaction;
+  std::optional<Chunk> chunk = claimed_chunk_here();
+  transaction.commit();
+  return chunk;
+}
+
+void Publisher::stop_in_doubt(const std::string &reason, std::optional<std::int64_t> offset) {
+  client_.reset();
+  pg::Transaction transaction;
+  pg::execute("update migrator.slot set in_doubt = $3, in_doubt_offset = $4::bigint where server = $1 and slot = $2::integer",
+              {run_.layout().server, number(slot_), reason, offset ? pg::Text(number(*offset)) : pg::Text()});
+  transaction.commit();
+  throw Error(sqlstate::not_in_prerequisite_state, "in doubt: " + reason)
+      .hint("Compare the topic with the tables, then call migrator.resolve_in_doubt().");
+}
+
+}  // namespace migrator::publish
