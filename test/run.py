@@ -14,11 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import NoReturn
 
 import psycopg2
 from harness import Cluster, Database
 from harness.cluster import pgxs_tool
-from harness.process import ROOT
+from harness.process import ROOT, spawn, terminate
 
 BUILD = ROOT / "build" / "test"
 VERDICT = re.compile(r"^(?:test |     )?(\S+)\s+\.\.\. (ok|FAILED)", re.MULTILINE)
@@ -149,10 +150,15 @@ def _pgtap_file(session: Session, tally: Tally, script: Path, database: Database
 def e2e(session: Session, tally: Tally) -> None:
     report = BUILD / "e2e.xml"
     report.unlink(missing_ok=True)
-    # Should we be killed, pytest gets what Ctrl-C would have sent, and cleans up.
-    command = ["setpriv", "--pdeathsig=INT", "--", sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-    command += ["test/e2e", f"--junitxml={report}", *os.environ.get("PYTEST_ARGS", "").split()]
-    status = subprocess.run(command, cwd=ROOT).returncode
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test/e2e", f"--junitxml={report}"]
+    command += os.environ.get("PYTEST_ARGS", "").split()
+    # Interrupted once and only once, pytest stops what its fixtures started and deletes their files.
+    child = spawn(command, sys.stdout, at_our_death="INT", directory=ROOT)
+    try:
+        status = child.wait()
+    except BaseException:
+        terminate(child, signal.SIGINT, timeout=60)
+        raise
     if report.exists():
         suite = ElementTree.parse(report).getroot()[0]
         tally.failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
@@ -172,7 +178,7 @@ LEVELS: dict[str, Callable[[Session, Tally], None]] = {
 }
 
 
-def leave(*_: object) -> None:
+def leave(*_: object) -> NoReturn:
     sys.exit("interrupted")
 
 

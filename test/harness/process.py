@@ -7,7 +7,7 @@ import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import TextIO
 
 ROOT = Path(__file__).resolve().parents[2]
 # PostgreSQL refuses to run as root; Debian's package brings this user.
@@ -30,7 +30,7 @@ def give_to_server(path: Path) -> None:
 
 def spawn(
     command: list[str],
-    output: Path | IO[str],
+    output: Path | TextIO,
     *,
     as_server: bool = False,
     at_our_death: str = "KILL",
