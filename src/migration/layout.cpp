@@ -8,24 +8,16 @@
 namespace migrator::migration {
 namespace {
 
-// Oid of the owner and, for a link table, the two columns of the primary key.
 void read_relation(const Layout &layout, InTable &table) {
   pg::Result const relation = pg::execute(
-      "select c.relowner::bigint, c.relkind in ('r', 'p'), a1.attname, a2.attname "
-      "from pg_class c join pg_namespace n on n.oid = c.relnamespace "
-      "left join pg_attribute a1 on a1.attrelid = c.oid and a1.attnum = 1 "
-      "left join pg_attribute a2 on a2.attrelid = c.oid and a2.attnum = 2 "
-      "where n.nspname = $1 and c.relname = $2",
+      "select c.relowner::bigint from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+      "where n.nspname = $1 and c.relname = $2 and c.relkind in ('r', 'p')",
       {layout.schema, table.name});
-  if (relation.empty() || !relation.flag(1))
+  if (relation.empty())
     throw Error("42P01", "table " + table.quoted + " does not exist")
         .detail("The structure of company \"" + layout.company + "\" asks for it.")
         .hint("Run select migrator.apply_in_ddl(" + pg::quote_literal(layout.company) + ").");
-  table.owner = static_cast<std::uint32_t>(relation.bigint(0));
-  if (table.kind == InTable::Kind::links) {
-    table.owner_column = pg::quote_identifier(relation.text(2));
-    table.target_column = pg::quote_identifier(relation.text(3));
-  }
+  table.owner = static_cast<std::uint32_t>(relation.bigint());
 }
 
 }  // namespace
@@ -63,10 +55,10 @@ Layout read_layout(const std::string &company) {
   layout.owner = static_cast<std::uint32_t>(row.bigint(4));
 
   pg::Result const columns = pg::execute(
-      "select l.kind, l.bo, l.field, l.member_bo, l.relname, l.attname, l.type, coalesce(b.in_topic, c.in_topic) "
-      "from migrator.in_layout($1) l join migrator.company c on c.code = $1 "
+      "select l.kind, l.bo, l.field, l.member_bo, l.relname, l.attname, l.type, coalesce(b.in_topic, c.in_topic), l.owner_attname "
+      "from migrator.in_layout($1) with ordinality l join migrator.company c on c.code = $1 "
       "join migrator.bo b on b.company = $1 and b.code = l.bo "
-      "where l.kind in ('fields', 'links') order by l.kind, l.relname, l.position",
+      "where l.kind in ('fields', 'links') order by l.kind, l.ordinality",
       {company});
   for (const std::vector<pg::Text> &column : columns.rows) {
     std::string const name = column[4].value();
@@ -80,6 +72,8 @@ Layout read_layout(const std::string &company) {
       if (table.kind == InTable::Kind::links) {
         table.field = column[2].value_or("");
         table.target_bo = column[3].value_or("");
+        table.owner_column = pg::quote_identifier(column[8].value_or(""));
+        table.target_column = pg::quote_identifier(column[5].value_or(""));
       }
     }
     InTable &table = layout.tables.back();

@@ -109,8 +109,13 @@ comment on column in_migration.migrated_table.migration_id is 'The migration.';
 comment on column in_migration.migrated_table.rows is 'Rows whose message is committed in Kafka.';
 comment on column in_migration.migrated_table.migrated_at is 'When the last of them was.';
 
-select pg_catalog.pg_extension_config_dump(name::regclass, '')
-from unnest(array['migrator.migration', 'migrator.hook', 'in_migration.copy_table_info',
-                  'in_migration.errors', 'in_migration.log', 'in_migration.migrated_table',
-                  'migrator.migration_id_seq', 'in_migration.copy_table_info_id_seq', 'in_migration.errors_id_seq',
-                  'in_migration.log_id_seq']) as name;
+select pg_catalog.pg_extension_config_dump('migrator.migration', '');
+select pg_catalog.pg_extension_config_dump('migrator.hook', '');
+select pg_catalog.pg_extension_config_dump('in_migration.copy_table_info', '');
+select pg_catalog.pg_extension_config_dump('in_migration.errors', '');
+select pg_catalog.pg_extension_config_dump('in_migration.log', '');
+select pg_catalog.pg_extension_config_dump('in_migration.migrated_table', '');
+select pg_catalog.pg_extension_config_dump('migrator.migration_id_seq', '');
+select pg_catalog.pg_extension_config_dump('in_migration.copy_table_info_id_seq', '');
+select pg_catalog.pg_extension_config_dump('in_migration.errors_id_seq', '');
+select pg_catalog.pg_extension_config_dump('in_migration.log_id_seq', '');

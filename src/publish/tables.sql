@@ -65,5 +65,5 @@ comment on column migrator.chunk.marker_offset is 'Offset of the marker in its p
 comment on column migrator.chunk.claimed_at is 'When the rows were claimed.';
 comment on column migrator.chunk.finished_at is 'When they became DONE: the acknowledgement of Kafka lies just before.';
 
-select pg_catalog.pg_extension_config_dump(name::regclass, '')
-from unnest(array['migrator.slot', 'migrator.chunk']) as name;
+select pg_catalog.pg_extension_config_dump('migrator.slot', '');
+select pg_catalog.pg_extension_config_dump('migrator.chunk', '');
