@@ -11,16 +11,18 @@ setup:
 -include test/unit/unit.mk
 
 # The second make sees PostgreSQL's makefiles even if they were installed only now.
+SECOND_MAKE = $(MAKE) --no-print-directory -j$(shell nproc)
+
 test: setup
 	@scripts/fetch-kafka.sh
-	@$(MAKE) --no-print-directory installed
+	@$(SECOND_MAKE) installed
 	@$(PYTHON) test/run.py
 
 checks: all
 	@$(PYTHON) test/run.py $@
 regress isolation pgtap: installed
 	@$(PYTHON) test/run.py $@
-e2e: installed build/mock_broker
+e2e: installed
 	@scripts/fetch-kafka.sh
 	@$(PYTHON) test/run.py $@
 
@@ -35,5 +37,6 @@ build/mock_broker: demo/mock_broker.cpp
 	$(CXX) -O2 -g $(CXX_OPTIONS) -MF $@.d -o $@ $< -lrdkafka
 
 demo: setup
-	@$(MAKE) --no-print-directory installed build/mock_broker
+	@echo 'Building and installing'
+	@$(SECOND_MAKE) -s installed build/mock_broker
 	@$(PYTHON) demo/demo.py

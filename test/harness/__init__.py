@@ -1,7 +1,7 @@
 """Scratch PostgreSQL clusters and Kafka brokers for the tests and the demo."""
 
-from .broker import Broker, Message, MockBroker
+from .broker import Broker, KafkaClient, Message, MockBroker
 from .cluster import Cluster, Database
 from .wait import wait_until
 
-__all__ = ["Broker", "Cluster", "Database", "Message", "MockBroker", "wait_until"]
+__all__ = ["Broker", "Cluster", "Database", "KafkaClient", "Message", "MockBroker", "wait_until"]

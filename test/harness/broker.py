@@ -51,7 +51,8 @@ class Message:
 class KafkaClient:
     """What a test does to the topics of any broker, whoever runs it."""
 
-    bootstrap: str
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
 
     def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> str:
         topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=dict(config or {}))
@@ -144,7 +145,7 @@ class Broker(KafkaClient):
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="migrator-kafka-"))
         self.port = free_port()
-        self.bootstrap = f"127.0.0.1:{self.port}"
+        super().__init__(f"127.0.0.1:{self.port}")
         self.log_file = self.root / "broker.log"
         self._libs = ROOT / "build" / "kafka" / "libs"
         self._process: subprocess.Popen[str] | None = None
@@ -225,6 +226,7 @@ class MockBroker(KafkaClient):
     PROGRAM = ROOT / "build" / "mock_broker"
 
     def __init__(self, topics: Mapping[str, int]) -> None:
+        super().__init__("")  # known once it runs
         self._topics = [f"{name}:{partitions}" for name, partitions in topics.items()]
         self._process: subprocess.Popen[bytes] | None = None
 
