@@ -7,5 +7,7 @@ MIGRATOR_EXPORT void _PG_init();
 MIGRATOR_EXPORT void _PG_init() {
   migrator::migration::define_settings();
   migrator::pg::reserve_prefix();
-  if (migrator::pg::preloading()) migrator::pg::register_launcher("migrator_launcher_main", "migrator launcher");
+  if (!migrator::pg::preloading()) return;
+  migrator::pg::register_launcher("migrator_launcher_main", "migrator launcher");
+  migrator::pg::leave_dropped_databases();
 }

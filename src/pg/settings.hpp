@@ -14,5 +14,7 @@ void reserve_prefix();
 bool preloading();
 // Registers the launcher; only while preloading.
 void register_launcher(const char *function, const char *title);
+// From now on DROP DATABASE ends our workers in that database; only while preloading.
+void leave_dropped_databases();
 
 }  // namespace migrator::pg
