@@ -46,7 +46,9 @@ void check_options(const std::vector<std::string> &options, std::uint32_t catalo
     std::string const name = option.substr(0, equals), value = option.substr(equals + 1);
     check_option(name, place == pg::Place::server ? Place::server : Place::user_mapping);
     // What a variable holds is known when it is used, not now.
-    if (!from_environment(name)) properties.emplace_back(name, value);
+    if (from_environment(name)) continue;
+    check_value(name, value);
+    properties.emplace_back(name, value);
     if (property_name(name) == "enable.ssl.certificate.verification" && value == "false")
       pg::report(pg::Level::warning, "the broker's certificate will not be verified");
   }

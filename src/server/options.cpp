@@ -10,13 +10,13 @@
 namespace migrator::server {
 namespace {
 
-constexpr std::array<std::string_view, 27> k_server = {
+constexpr std::array<std::string_view, 26> k_server = {
     "bootstrap.servers", "metadata.broker.list", "client.rack", "security.protocol", "sasl.mechanisms", "sasl.mechanism",
-    "ssl.ca.location", "ssl.ca.pem", "ssl.certificate.pem", "ssl.endpoint.identification.algorithm", "enable.ssl.certificate.verification",
+    "ssl.ca.pem", "ssl.certificate.pem", "ssl.endpoint.identification.algorithm", "enable.ssl.certificate.verification",
     "ssl.cipher.suites", "ssl.curves.list", "ssl.sigalgs.list", "compression.codec", "compression.type", "compression.level",
     "linger.ms", "queue.buffering.max.ms", "batch.num.messages", "batch.size", "message.max.bytes", "socket.timeout.ms",
     "socket.keepalive.enable", "broker.address.family", "reconnect.backoff.max.ms", "connections.max.idle.ms"};
-constexpr std::array<std::string_view, 4> k_secret = {"sasl.password", "ssl.key.pem", "ssl.key.password", "sasl.oauthbearer.client.secret"};
+constexpr std::array<std::string_view, 3> k_secret = {"sasl.password", "ssl.key.pem", "ssl.key.password"};
 constexpr std::array<std::string_view, 1> k_either = {"sasl.username"};
 
 template <std::size_t N> bool in(const std::array<std::string_view, N> &list, std::string_view name) {
@@ -50,6 +50,15 @@ void check_option(std::string_view option, Place place) {
   throw Error(sqlstate::fdw_invalid_option_name, "option " + quoted + " cannot be set")
       .detail("Only listed properties of librdkafka may be set; the delivery guarantee and the server's safety rest on the others.")
       .hint("docs/kafka-options.md has the list.");
+}
+
+void check_value(std::string_view option, std::string_view value) {
+  std::string_view const name = property_name(option);
+  bool const mechanism = name == "sasl.mechanism" || name == "sasl.mechanisms";
+  if (!mechanism || value == "PLAIN" || value == "SCRAM-SHA-256" || value == "SCRAM-SHA-512") return;
+  throw Error(sqlstate::fdw_invalid_attribute_value, "value of option \"" + std::string(option) + "\" is not supported: " + std::string(value))
+      .detail("Kerberos would run a shell command; OAUTHBEARER needs options that are not on the list.")
+      .hint("Use PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.");
 }
 
 }  // namespace migrator::server

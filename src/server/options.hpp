@@ -18,5 +18,7 @@ std::string_view property_name(std::string_view option) noexcept;
 bool from_environment(std::string_view option) noexcept;
 // Raises HV00D, naming the option and what is wrong with it.
 void check_option(std::string_view option, Place place);
+// Raises HV024 for a value that librdkafka would accept and we do not.
+void check_value(std::string_view option, std::string_view value);
 
 }  // namespace migrator::server
