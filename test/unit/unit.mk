@@ -5,7 +5,8 @@
 # kafka_client_test needs a broker: it is skipped unless MIGRATOR_TEST_BROKER holds its host:port.
 
 UNIT_TESTS    := $(patsubst test/unit/%.cpp,%,$(wildcard test/unit/*_test.cpp))
-UNIT_SOURCES  := $(wildcard src/base/*.cpp src/wire/*.cpp src/message/*.cpp) $(filter-out %/functions.cpp,$(wildcard src/ddl/*.cpp))
+UNIT_SOURCES  := $(wildcard src/base/*.cpp src/wire/*.cpp src/message/*.cpp) src/server/options.cpp \
+                $(filter-out %/functions.cpp,$(wildcard src/ddl/*.cpp))
 UNIT_KAFKA    := $(wildcard src/kafka/*.cpp)
 UNIT_OPTIONS  := -std=c++20 -g -Wall -Wextra -Wshadow -MMD -MP $(if $(WERROR),-Werror) -Isrc
 UNIT_SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
