@@ -1,0 +1,18 @@
+#pragma once
+// Which messages a broker refuses. It refuses a batch as a whole, so the batch is halved until each refused message
+// stands alone: in transactions that are aborted, so that no reader ever sees the trials.
+
+#include <cstdint>
+#include <vector>
+
+#include "kafka/producer.hpp"
+
+#include "base/no_postgres.hpp"
+
+namespace migrator::kafka {
+
+// After a transaction of `messages` failed with refused messages. The positions of those that are refused even
+// alone, ascending; if time runs out, as many as were found. The producer is of no use afterwards.
+std::vector<std::uint32_t> find_culprits(Producer &producer, const std::vector<wire::Message> &messages, const Deadline &deadline);
+
+}  // namespace migrator::kafka

@@ -1,0 +1,71 @@
+#include "kafka/markers.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/no_postgres.hpp"
+
+namespace migrator::kafka {
+namespace {
+
+// Reading of one partition without a group: nothing to join, no right on a group needed. Stops with its scope.
+class PartitionReading {
+public:
+  PartitionReading(Client &reader, const std::string &topic, std::int32_t partition, std::int64_t from, const std::string &doing)
+      : topic_(rd_kafka_topic_new(reader.get(), topic.c_str(), nullptr)), partition_(partition) {
+    if (!topic_ || rd_kafka_consume_start(topic_.get(), partition, from) != 0) throw failure(rd_kafka_last_error(), doing);
+  }
+  ~PartitionReading() { (void)rd_kafka_consume_stop(topic_.get(), partition_); }
+  PartitionReading(const PartitionReading &) = delete;
+  PartitionReading &operator=(const PartitionReading &) = delete;
+
+  Message next(int timeout_ms) { return Message(rd_kafka_consume(topic_.get(), partition_, timeout_ms)); }
+
+private:
+  Topic topic_;
+  std::int32_t partition_;
+};
+
+}  // namespace
+
+Watermarks watermarks(Client &client, const std::string &topic, std::uint32_t partition, const Deadline &deadline) {
+  std::string const doing = "reading the watermarks of topic \"" + topic + "\"";
+  for (;;) {
+    Watermarks result;
+    rd_kafka_resp_err_t const code = rd_kafka_query_watermark_offsets(client.get(), topic.c_str(), static_cast<std::int32_t>(partition),
+                                                                      &result.low, &result.high, std::max(deadline.left_ms(2000), 1));
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return result;
+    client.check_complaint(doing);
+    if (permanent(code) || deadline.passed()) throw client.explain(code, doing);
+    client.poll(50);
+  }
+}
+
+std::optional<wire::Marker> newest_marker(Client &reader, const std::string &topic, std::uint32_t partition, std::int64_t from,
+                                          const Watermarks &marks, const std::string &key, const Deadline &deadline) {
+  std::optional<wire::Marker> newest;
+  std::int64_t position = std::max(from, marks.low);
+  if (position >= marks.high) return newest;
+  std::string const doing = "reading markers from topic \"" + topic + "\"";
+  PartitionReading reading(reader, topic, static_cast<std::int32_t>(partition), position, doing);
+  while (position < marks.high) {
+    if (deadline.passed()) throw reader.explain(RD_KAFKA_RESP_ERR__TIMED_OUT, doing);
+    Message const message = reading.next(std::max(deadline.left_ms(100), 1));
+    reader.check_complaint(doing);
+    if (!message) continue;
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      position = message->offset + 1;
+      if (std::string_view(static_cast<const char *>(message->key), message->key_len) == key)
+        newest = {message->offset, std::string(static_cast<const char *>(message->payload), message->len)};
+    } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      // The position behind control records and aborted data, which are skipped in silence. Short of the end: another
+      // transaction is still open there, or ends just now.
+      position = std::max(position, message->offset);
+    } else if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || permanent(message->err)) {
+      throw failure(message->err, doing);
+    }
+  }
+  return newest;
+}
+
+}  // namespace migrator::kafka

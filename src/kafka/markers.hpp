@@ -1,0 +1,28 @@
+#pragma once
+// Reading the marker partition after init_transactions: the one place that knows what was committed.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "kafka/client.hpp"
+#include "wire/protocol.hpp"
+
+#include "base/no_postgres.hpp"
+
+namespace migrator::kafka {
+
+struct Watermarks {
+  std::int64_t low = 0;            // first offset still there
+  std::int64_t high = 0;           // end of the log, committed or not
+};
+
+// `client` must be one that reads uncommitted (the producer). Throws Failure.
+Watermarks watermarks(Client &client, const std::string &topic, std::uint32_t partition, const Deadline &deadline);
+
+// The newest committed record with this key in [from, marks.high). `reader` reads committed only, so a record of a
+// transaction that is open or was aborted is never seen; the scan waits for the former to end. Throws Failure.
+std::optional<wire::Marker> newest_marker(Client &reader, const std::string &topic, std::uint32_t partition, std::int64_t from,
+                                          const Watermarks &marks, const std::string &key, const Deadline &deadline);
+
+}  // namespace migrator::kafka

@@ -1,0 +1,61 @@
+#include "kafka/opening.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "kafka/markers.hpp"
+#include "kafka/topics.hpp"
+
+#include "base/no_postgres.hpp"
+
+namespace migrator::kafka {
+namespace {
+
+void ensure_marker_topic(Client &reader, const wire::Open &request, const Deadline &deadline) {
+  TopicState state = topic_state(reader, request.marker_topic, deadline);
+  if (state.error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+    create_marker_topic(reader, request.marker_topic, request.marker_partitions, Creation::create, deadline);
+    // The brokers hear of a new topic one after another.
+    while ((state = topic_state(reader, request.marker_topic, deadline)).error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && !deadline.passed())
+      reader.poll(50);
+  }
+  require(state);
+  if (request.marker_partition >= state.partitions)
+    throw failure(RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, "topic \"" + request.marker_topic + "\"",
+                  "it has " + std::to_string(state.partitions) + " partitions, but partition " + std::to_string(request.marker_partition) +
+                      " is needed: add partitions (kafka-topics --alter), or use fewer workers");
+}
+
+std::string cluster_id(Client &client, const Deadline &deadline) {
+  std::unique_ptr<char, decltype([](char *text) { std::free(text); })> const id(
+      rd_kafka_clusterid(client.get(), std::max(deadline.left_ms(5000), 1)));
+  return id ? id.get() : "";
+}
+
+}  // namespace
+
+Opening open(const wire::Open &request, const Deadline &deadline) {
+  Client reader(RD_KAFKA_CONSUMER, reader_config(request.properties));
+  std::vector<TopicState> const topics = topic_states(reader, request.topics, deadline);
+  std::ranges::for_each(topics, require);
+  ensure_marker_topic(reader, request, deadline);
+  Limits const sizes = limits(topic_configurations(reader, request.topics, deadline), request.properties);
+
+  Opening result;
+  result.producer = std::make_unique<Producer>(request.properties, request.transactional_id, request.topics, sizes,
+                                               request.marker_topic, request.marker_partition);
+  result.producer->initialise(deadline);
+  // Only now: before, the past could still change.
+  Watermarks const marks = watermarks(result.producer->client(), request.marker_topic, request.marker_partition, deadline);
+  wire::Opened &opened = result.opened;
+  opened.marker_low = marks.low;
+  opened.marker_high = marks.high;
+  opened.last = newest_marker(reader, request.marker_topic, request.marker_partition, request.next_marker_offset, marks,
+                              request.transactional_id, deadline);
+  opened.cluster_id = cluster_id(reader, deadline);
+  for (std::size_t i = 0; i < topics.size(); ++i)
+    opened.topics.push_back({topics[i].partitions, sizes.key_and_value[i]});
+  return result;
+}
+
+}  // namespace migrator::kafka
