@@ -184,7 +184,8 @@ select m.id as migration_id, m.company,
        m.started_at, m.heartbeat_at
 from migrator.migration m
 cross join lateral migrator.run_counts(m.id) n
-cross join lateral (select extract(epoch from clock_timestamp() - m.started_at)::double precision as seconds) e
+cross join lateral (select extract(epoch from clock_timestamp() - min(c.claimed_at))::double precision as seconds
+                    from migrator.chunk c where c.migration_id = m.id) e
 where m.state = 'RUNNING';
 comment on view migrator.progress is 'One row a running migration.';
 comment on column migrator.progress.migration_id is 'The migration.';
@@ -194,7 +195,7 @@ comment on column migrator.progress.rows_total is 'Rows that were waiting when t
 comment on column migrator.progress.rows_done is 'Rows whose message is committed in Kafka.';
 comment on column migrator.progress.rows_skipped is 'Rows that had nothing to migrate.';
 comment on column migrator.progress.rows_failed is 'Rows that went to err.';
-comment on column migrator.progress.rows_per_second is 'Average since the start.';
+comment on column migrator.progress.rows_per_second is 'Average since the first claim.';
 comment on column migrator.progress.time_left is 'Estimate from the average so far; null while it waits.';
 comment on column migrator.progress.bytes is 'Bytes of the committed messages.';
 comment on column migrator.progress.workers is 'Publishers at work.';

@@ -172,11 +172,12 @@ void Run::plan() {
   pg::Transaction transaction(pg::Isolation::repeatable_read);
   pg::Result const row = pg::execute("select stage from migrator.migration where id = $1::bigint for update", {number(id_)});
   if (row.bigint() > 0) return;  // planned before a crash; what is open is rolled back
+  std::vector<TaskPlan> plans;
   auto const add = [&](Stage stage, const char *type, const std::string &title, const std::string &table = "") {
-    add_task(layout_, id_, {.stage = stage, .type = type, .title = title, .table = table});
+    plans.push_back({.stage = stage, .type = type, .title = title, .table = table});
   };
   std::int64_t rows = 0;
-  for (const InTable &table : layout_.tables) rows += plan_table(table);
+  for (const InTable &table : layout_.tables) rows += plan_table(table, plans);
   add(Stage::fields_done, "NOP", "simple fields done");
   for (const InTable &table : layout_.tables)
     if (table.kind == InTable::Kind::fields) add(Stage::migrated_at, "MIGRATE_IN_MIGRATED_AT", "stamp " + table.name, table.name);
@@ -184,6 +185,8 @@ void Run::plan() {
   add(Stage::copy_errors, "COPY_ERR", "copy the errors aside");
   add(Stage::processes, "RUN_PROCESSES", "start what depends on the migrated data");
   add(Stage::finished, "NOP", "migration finished");
+  std::stable_sort(plans.begin(), plans.end(), [](const TaskPlan &a, const TaskPlan &b) { return a.stage < b.stage; });
+  for (const TaskPlan &plan : plans) add_task(layout_, id_, plan);
   {
     pg::AsRole const as_owner(layout_.owner);
     pg::execute("update " + layout_.quoted_schema + ".task set state = 'DONE', finished_at = clock_timestamp() "
@@ -194,7 +197,7 @@ void Run::plan() {
   transaction.commit();
 }
 
-std::int64_t Run::plan_table(const InTable &table) {
+std::int64_t Run::plan_table(const InTable &table, std::vector<TaskPlan> &plans) {
   bool const fields = table.kind == InTable::Kind::fields;
   pg::Result count;
   {
@@ -204,16 +207,16 @@ std::int64_t Run::plan_table(const InTable &table) {
   }
   std::int64_t const rows = count.bigint();
   if (!fields) {
-    add_task(layout_, id_, {.stage = Stage::links, .type = "MIGRATE_LINKS", .title = "links of " + table.name,
-                            .table = table.name, .rows = rows, .nothing_to_do = rows == 0});
-    add_task(layout_, id_, {.stage = Stage::references, .type = "CHECK_REFERENCES", .title = "reference check of " + table.name,
-                            .table = table.name, .nothing_to_do = rows == 0});
+    plans.push_back({.stage = Stage::links, .type = "MIGRATE_LINKS", .title = "links of " + table.name,
+                     .table = table.name, .rows = rows, .nothing_to_do = rows == 0});
+    plans.push_back({.stage = Stage::references, .type = "CHECK_REFERENCES", .title = "reference check of " + table.name,
+                     .table = table.name, .nothing_to_do = rows == 0});
     return rows;
   }
   TaskPlan plan{.stage = Stage::single_fields, .type = "MIGRATE_SINGLE_FIELDS", .title = "simple fields of " + table.name,
                 .table = table.name, .nothing_to_do = rows == 0};
   if (rows == 0) {
-    add_task(layout_, id_, plan);
+    plans.push_back(plan);
     return 0;
   }
   std::int64_t const least = count.bigint(1), most = count.bigint(2);
@@ -236,7 +239,7 @@ std::int64_t Run::plan_table(const InTable &table) {
       plan.rows = pg::execute("select count(*) from " + table.quoted + " where in_status = '' and id between $1::bigint and $2::bigint",
                               {plan.range_from, plan.range_to}).bigint();
     }
-    add_task(layout_, id_, plan);
+    plans.push_back(plan);
   }
   return rows;
 }

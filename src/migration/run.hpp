@@ -43,7 +43,7 @@ private:
   void drop_old_copies();
   void refuse_duplicates(const InTable &table);
   void plan();
-  std::int64_t plan_table(const InTable &table);
+  std::int64_t plan_table(const InTable &table, std::vector<TaskPlan> &plans);
   void own_task(Stage stage, const OwnTask &task);
   void run_hooks();
   void fix_tracking() const;
