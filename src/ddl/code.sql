@@ -7,7 +7,7 @@ create or replace function migrator.in_plan(structure text) returns text
 language c immutable strict parallel safe
 as 'MODULE_PATHNAME', 'migrator_in_plan';
 comment on function migrator.in_plan(text) is
-  'The in-tables of a structure (migrator.dump_structure) as JSON: each with its columns and the statements that create it.';
+  'The in-tables of a structure (migrator.dump_structure) as JSON, with their columns and the statements that create them.';
 
 create or replace function migrator.generate_in_ddl(company text default null) returns text
 language sql stable set search_path = pg_catalog, pg_temp
@@ -213,6 +213,16 @@ $$;
 comment on function migrator.check_in_table(text, text, jsonb) is
   'Raises an error if the relation of that name is none that apply_in_ddl may take for an in-table.';
 
+create or replace function migrator.has_unique_in_id(of_table regclass) returns boolean
+language sql stable set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from pg_index i
+    join pg_attribute a on a.attrelid = i.indrelid and a.attname = 'in_id' and i.indkey[0] = a.attnum
+    where i.indrelid = of_table and i.indisunique and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null)
+$$;
+comment on function migrator.has_unique_in_id(regclass) is 'Whether no two rows can have the same in_id.';
+
 create or replace function migrator.apply_in_tables(its_company text, its_schema text) returns setof text
 language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -224,6 +234,11 @@ begin
     if exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
                where n.nspname = its_schema and c.relname = needed.relname) then
       perform migrator.check_in_table(its_schema, needed.relname, needed.needed);
+      continue when needed.kind <> 'fields'
+        or migrator.has_unique_in_id(format('%I.%I', its_schema, needed.relname)::regclass);
+      statement := needed."create" ->> 1;
+      execute statement;
+      return next statement;
       continue;
     end if;
     for statement in select s from jsonb_array_elements_text(needed."create") as s
@@ -234,7 +249,7 @@ begin
   end loop;
 end
 $$;
-comment on function migrator.apply_in_tables(text, text) is 'The part of apply_in_ddl that creates tables.';
+comment on function migrator.apply_in_tables(text, text) is 'The part of apply_in_ddl that creates tables and their unique indexes.';
 
 create or replace function migrator.apply_in_columns(its_company text, its_schema text) returns setof text
 language plpgsql set search_path = pg_catalog, pg_temp
@@ -362,37 +377,41 @@ comment on function migrator.register_in_objects(text, text) is 'The part of app
 create or replace function migrator.in_leftovers(its_company text, its_schema text) returns setof text
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
-  with in_table as (
+  with in_table as materialized (
     select c.oid, c.relname, t.kind, t.needed, t.nth
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
     left join migrator.in_tables(its_company) t on t.relname = c.relname
     where n.nspname = its_schema and c.relkind in ('r', 'p') and not c.relispartition
       and starts_with(c.relname, 'in_')),
-  marks as (select a.attrelid, count(*) from pg_attribute a
-            where a.attname in ('in_status', 'inserted_date') and not a.attisdropped group by 1)
-  select format('table %I.%I stays: %s', its_schema, i.relname, case
+  lost_table as materialized (
+    select i.relname from in_table i
+    where i.kind is null
+      and 2 = (select count(*) from pg_attribute a
+               where a.attrelid = i.oid and a.attname in ('in_status', 'inserted_date') and not a.attisdropped)),
+  lost_column as materialized (
+    select i.relname, a.attname
+    from in_table i
+    join pg_attribute a on a.attrelid = i.oid and a.attnum > 0 and not a.attisdropped
+    left join migrator.in_columns(its_company) c on c.nth = i.nth and c.attname = a.attname
+    where i.kind = 'fields' and c.nth is null and not i.needed ? a.attname)
+  select format('table %I.%I stays: %s', its_schema, l.relname, case
            when o.relname is null then 'nothing in the structure stands for it'
            when o.field is null then format('no field of BO "%s" is marked any more%s', o.bo, (
              select format(' (%s)', string_agg(format('"%s"', f.field), ', ' order by f.field))
              from migrator.in_object f
              where f.company = its_company and f.bo = o.bo and f.field is not null and f.owner_attname is null))
            else format('field "%s"."%s" is no longer marked', o.bo, o.field) end)
-  from in_table i
-  join marks m on m.attrelid = i.oid and m.count = 2
-  left join migrator.in_object o on o.company = its_company and o.in_schema = its_schema and o.relname = i.relname
+  from lost_table l
+  left join migrator.in_object o on o.company = its_company and o.in_schema = its_schema and o.relname = l.relname
                                 and (o.field is null or o.owner_attname is not null)
-  where i.kind is null
   union all
-  select format('column %I of table %I.%I stays: %s', a.attname, its_schema, i.relname, case
+  select format('column %I of table %I.%I stays: %s', l.attname, its_schema, l.relname, case
            when o.field is null then 'nothing in the structure stands for it'
            else format('field "%s"."%s" is no longer marked', o.bo, o.field) end)
-  from in_table i
-  join pg_attribute a on a.attrelid = i.oid and a.attnum > 0 and not a.attisdropped
-  left join migrator.in_object o on o.company = its_company and o.in_schema = its_schema and o.relname = i.relname
-                                and o.attname = a.attname and o.owner_attname is null
-  where i.kind = 'fields' and not i.needed ? a.attname
-    and not exists (select from migrator.in_columns(its_company) c where c.nth = i.nth and c.attname = a.attname)
+  from lost_column l
+  left join migrator.in_object o on o.company = its_company and o.in_schema = its_schema and o.relname = l.relname
+                                and o.attname = l.attname and o.owner_attname is null
 $$;
 comment on function migrator.in_leftovers(text, text) is
   'Tables and columns in the in-schema for which nothing is marked: one sentence each.';
@@ -427,6 +446,6 @@ grant execute on function migrator.generate_in_ddl(text), migrator.in_layout(tex
   migrator.in_plan(text), migrator.in_tables(text), migrator.in_columns(text) to migrator_reader;
 grant execute on function migrator.apply_in_ddl(text), migrator.is_trusted_owner(oid),
   migrator.apply_in_schema(text, text), migrator.apply_in_renames(text, text), migrator.in_renames(text, text),
-  migrator.apply_in_tables(text, text), migrator.check_in_table(text, text, jsonb),
+  migrator.apply_in_tables(text, text), migrator.check_in_table(text, text, jsonb), migrator.has_unique_in_id(regclass),
   migrator.apply_in_columns(text, text), migrator.apply_in_grants(text, text),
   migrator.register_in_objects(text, text), migrator.in_leftovers(text, text) to migrator_admin;

@@ -309,13 +309,15 @@ as $$
   map as (select f.co, f.path, m.key as bo, m.value as field
           from migrator.structure_co_fields(structure) f, jsonb_each_text(f.map) as m),
   code (path, code, nth) as (
-    select b.path, b.code, row_number() over (partition by b.code) from migrator.structure_bos(structure) b
+    select b.path, b.code, row_number() over (partition by b.code order by length(b.path), b.path)
+    from migrator.structure_bos(structure) b
     union all
-    select c.path, c.code, row_number() over (partition by c.code) from co c
+    select c.path, c.code, row_number() over (partition by c.code order by length(c.path), c.path) from co c
     union all
-    select f.path, f.code, row_number() over (partition by f.bo, f.code) from field f
+    select f.path, f.code, row_number() over (partition by f.bo, f.code order by f.position) from field f
     union all
-    select f.path, f.code, row_number() over (partition by f.co, f.code) from migrator.structure_co_fields(structure) f
+    select f.path, f.code, row_number() over (partition by f.co, f.code order by f.position)
+    from migrator.structure_co_fields(structure) f
     union all
     select c.path || '.members', m, row_number() over (partition by c.code, m)
     from co c, jsonb_array_elements_text(c.members) as m)
@@ -502,12 +504,12 @@ begin
            count(*) filter (where d.code is null) over (partition by f.bo) as unnamed
     from migrator.field f
     left join migrator.structure_fields(structure) d on d.bo = f.bo and d.code = f.code
-    where f.company = its_company)
+    where f.company = its_company),
+  judged as (select p.*, bool_or(p.wanted <> p.actual) over (partition by p.bo) as is_wrong from placed p)
   update migrator.field f
-  set position = case when p.wanted is null then p.actual else p.unnamed + p.wanted end
-  from placed p
-  where f.company = its_company and f.bo = p.bo and f.code = p.code
-    and exists (select from placed o where o.bo = p.bo and o.wanted <> o.actual);
+  set position = case when j.wanted is null then j.actual else j.unnamed + j.wanted end
+  from judged j
+  where j.is_wrong and f.company = its_company and f.bo = j.bo and f.code = j.code;
 end
 $$;
 comment on function migrator.load_fields(text, jsonb) is 'The part of load_structure that deals with fields of BOs.';
