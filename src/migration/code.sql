@@ -73,13 +73,69 @@ create or replace function migrator.retry_failed(company text, bo text default n
 comment on function migrator.retry_failed(text, text) is
   'Sets the ERROR rows of a BO and its links, or of all, back to empty and starts a migration for them if nothing else is under way.';
 
+create or replace function migrator.run_counts(migration_id bigint,
+    out rows_done bigint, out rows_skipped bigint, out rows_failed bigint, out bytes bigint)
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(sum(c.rows) filter (where c.state = 'DONE' and c.kind <> 'CHECK'), 0)::bigint,
+         coalesce(sum(c.rows_skipped) filter (where c.state <> 'RELEASED'), 0)::bigint,
+         coalesce(sum(c.rows_failed) filter (where c.state <> 'RELEASED'), 0)::bigint,
+         coalesce(sum(c.bytes) filter (where c.state = 'DONE'), 0)::bigint
+  from migrator.chunk c where c.migration_id = run_counts.migration_id
+$$;
+comment on function migrator.run_counts(bigint) is 'What a run has published, skipped and refused so far.';
+
+create or replace view migrator.progress as
+select m.id as migration_id, m.company,
+       case when m.paused then 'paused'
+            when m.stage = 0 then 'beginning'
+            when m.stage <= 3 then 'simple fields'
+            when m.stage <= 6 then 'links'
+            else 'finishing' end as phase,
+       m.rows_total, n.rows_done, n.rows_skipped, n.rows_failed,
+       case when e.seconds > 0 then (n.rows_done / e.seconds)::bigint end as rows_per_second,
+       case when n.rows_done > 0 and m.waiting is null and not m.paused
+            then make_interval(secs => e.seconds * greatest(m.rows_total - n.rows_done - n.rows_skipped - n.rows_failed, 0) / n.rows_done) end
+         as time_left,
+       n.bytes,
+       (select count(*) from pg_catalog.pg_stat_activity a
+        where a.datname = current_database() and a.application_name like 'migrator publisher ' || m.id || '/%')::integer as workers,
+       case when m.paused then 'paused; migrator.resume_migration(company) goes on'
+            when not exists (select from pg_catalog.pg_stat_activity a where a.datname = current_database()
+                             and a.application_name = 'migrator runner ' || m.id || '/0')
+            then coalesce(m.waiting, 'no worker; migrator.try_to_start_migration(company) takes the run up again')
+            else m.waiting end as waiting,
+       m.started_at, m.heartbeat_at
+from migrator.migration m
+cross join lateral migrator.run_counts(m.id) n
+cross join lateral (select extract(epoch from clock_timestamp() - min(c.claimed_at))::double precision as seconds
+                    from migrator.chunk c where c.migration_id = m.id) e
+where m.state = 'RUNNING';
+comment on view migrator.progress is 'One row a running migration.';
+comment on column migrator.progress.migration_id is 'The migration.';
+comment on column migrator.progress.company is 'Code of the company.';
+comment on column migrator.progress.phase is 'beginning, simple fields, links, finishing or paused.';
+comment on column migrator.progress.rows_total is 'Rows that were waiting when the run began.';
+comment on column migrator.progress.rows_done is 'Rows whose message is committed in Kafka.';
+comment on column migrator.progress.rows_skipped is 'Rows that had nothing to migrate.';
+comment on column migrator.progress.rows_failed is 'Rows that went to err.';
+comment on column migrator.progress.rows_per_second is 'Average since the first claim.';
+comment on column migrator.progress.time_left is 'Estimate from the average so far; null while it waits.';
+comment on column migrator.progress.bytes is 'Bytes of the committed messages.';
+comment on column migrator.progress.workers is 'Publishers at work.';
+comment on column migrator.progress.waiting is 'Why nothing moves; null while work goes on.';
+comment on column migrator.progress.started_at is 'Start of the run.';
+comment on column migrator.progress.heartbeat_at is 'Last sign of life.';
+
 create or replace procedure migrator.migrate(company text)
   language plpgsql as $$
 declare
   answer text := migrator.try_to_start_migration(company);
   run migrator.migration;
-  line text;
-  last_line text := '';
+  state migrator.progress;
+  told migrator.progress;
+  tenth integer;
+  told_tenth integer;
+  counts record;
 begin
   raise notice '%', answer;
   select * into run from migrator.migration m where m.company = migrate.company and m.state = 'RUNNING';
@@ -92,12 +148,15 @@ begin
     perform pg_catalog.pg_sleep(0.2);
     select * into run from migrator.migration m where m.id = run.id;
     exit when run.state is distinct from 'RUNNING';
-    select pg_catalog.format('%s: %s of %s rows%s', p.phase, p.rows_done + p.rows_failed + p.rows_skipped, p.rows_total,
-                             coalesce('; waiting: ' || p.waiting, '; time left ' || p.time_left::interval(0), ''))
-      into line from migrator.progress p where p.migration_id = run.id;
-    if line is distinct from last_line and pg_catalog.clock_timestamp() > run.started_at + interval '1 second' then
-      raise notice '%', line;
-      last_line := line;
+    select * into state from migrator.progress p where p.migration_id = run.id;
+    -- News only: another phase or reason, or a tenth more of the rows.
+    tenth := case when state.rows_total > 0 then 10 * (state.rows_done + state.rows_failed + state.rows_skipped) / state.rows_total else 0 end;
+    if (state.phase, state.waiting, tenth) is distinct from (told.phase, told.waiting, told_tenth)
+       and pg_catalog.clock_timestamp() > run.started_at + interval '1 second' then
+      raise notice '%: % of % rows%', state.phase, state.rows_done + state.rows_failed + state.rows_skipped, state.rows_total,
+        coalesce('; waiting: ' || state.waiting, '; time left ' || state.time_left::interval(0), '');
+      told := state;
+      told_tenth := tenth;
     end if;
     -- A run that nobody works on any more is taken up again.
     if run.heartbeat_at < pg_catalog.clock_timestamp() - interval '5 seconds' then
@@ -108,9 +167,8 @@ begin
   if run.state = 'CANCELLED' then
     raise query_canceled using message = pg_catalog.format('migration %s was cancelled', run.id);
   end if;
-  select pg_catalog.format('done: %s rows published, %s skipped, %s failed', p.rows_done, p.rows_skipped, p.rows_failed)
-    into line from migrator.run_counts(run.id) p;
-  raise notice '%', line;
+  select * into counts from migrator.run_counts(run.id);
+  raise notice 'done: % rows published, % skipped, % failed', counts.rows_done, counts.rows_skipped, counts.rows_failed;
 end
 $$;
 comment on procedure migrator.migrate(text) is
@@ -151,57 +209,6 @@ end
 $$;
 comment on function migrator.clean(integer, integer) is
   'Removes old rows of in_migration.errors, in_migration.log and migrator.chunk, at most row_limit a table; every run calls it.';
-
-create or replace function migrator.run_counts(migration_id bigint,
-    out rows_done bigint, out rows_skipped bigint, out rows_failed bigint, out bytes bigint)
-  language sql stable set search_path = pg_catalog, pg_temp as $$
-  select coalesce(sum(c.rows) filter (where c.state = 'DONE' and c.kind <> 'CHECK'), 0)::bigint,
-         coalesce(sum(c.rows_skipped) filter (where c.state <> 'RELEASED'), 0)::bigint,
-         coalesce(sum(c.rows_failed) filter (where c.state <> 'RELEASED'), 0)::bigint,
-         coalesce(sum(c.bytes) filter (where c.state = 'DONE'), 0)::bigint
-  from migrator.chunk c where c.migration_id = run_counts.migration_id
-$$;
-comment on function migrator.run_counts(bigint) is 'What a run has published, skipped and refused so far.';
-
-create or replace view migrator.progress as
-select m.id as migration_id, m.company,
-       case when m.paused then 'paused'
-            when m.stage = 0 then 'beginning'
-            when m.stage <= 3 then 'simple fields'
-            when m.stage <= 6 then 'links'
-            else 'finishing' end as phase,
-       m.rows_total, n.rows_done, n.rows_skipped, n.rows_failed,
-       case when e.seconds > 0 then (n.rows_done / e.seconds)::bigint end as rows_per_second,
-       case when n.rows_done > 0 and m.waiting is null and not m.paused
-            then make_interval(secs => e.seconds * greatest(m.rows_total - n.rows_done - n.rows_skipped - n.rows_failed, 0) / n.rows_done) end
-         as time_left,
-       n.bytes,
-       (select count(*) from pg_catalog.pg_stat_activity a
-        where a.datname = current_database() and a.application_name like 'migrator publisher ' || m.id || '/%')::integer as workers,
-       case when m.paused then 'paused; migrator.resume_migration(company) goes on'
-            when m.heartbeat_at < clock_timestamp() - interval '5 seconds' then coalesce(m.waiting, 'no worker; migrator.try_to_start_migration(company) takes the run up again')
-            else m.waiting end as waiting,
-       m.started_at, m.heartbeat_at
-from migrator.migration m
-cross join lateral migrator.run_counts(m.id) n
-cross join lateral (select extract(epoch from clock_timestamp() - min(c.claimed_at))::double precision as seconds
-                    from migrator.chunk c where c.migration_id = m.id) e
-where m.state = 'RUNNING';
-comment on view migrator.progress is 'One row a running migration.';
-comment on column migrator.progress.migration_id is 'The migration.';
-comment on column migrator.progress.company is 'Code of the company.';
-comment on column migrator.progress.phase is 'beginning, simple fields, links, finishing or paused.';
-comment on column migrator.progress.rows_total is 'Rows that were waiting when the run began.';
-comment on column migrator.progress.rows_done is 'Rows whose message is committed in Kafka.';
-comment on column migrator.progress.rows_skipped is 'Rows that had nothing to migrate.';
-comment on column migrator.progress.rows_failed is 'Rows that went to err.';
-comment on column migrator.progress.rows_per_second is 'Average since the first claim.';
-comment on column migrator.progress.time_left is 'Estimate from the average so far; null while it waits.';
-comment on column migrator.progress.bytes is 'Bytes of the committed messages.';
-comment on column migrator.progress.workers is 'Publishers at work.';
-comment on column migrator.progress.waiting is 'Why nothing moves; null while work goes on.';
-comment on column migrator.progress.started_at is 'Start of the run.';
-comment on column migrator.progress.heartbeat_at is 'Last sign of life.';
 
 -- A hook runs with the rights of whoever wrote its statement.
 create or replace function migrator.hook_role() returns trigger
