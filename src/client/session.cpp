@@ -69,7 +69,7 @@ wire::Opened Session::open(const wire::Open &request) {
   properties_ = request.properties;
   kafka::Opening opening = kafka::open(request, deadline(request.deadline_ms));
   producer_ = std::move(opening.producer);
-  topics_ = request.topics.size();
+  plan_ = std::move(opening.plan);
   return std::move(opening.opened);
 }
 
@@ -85,7 +85,7 @@ std::optional<std::string> Session::add(std::string payload) {
   if (!publish_) out_of_order("Messages came without Publish");
   auto position = static_cast<std::uint32_t>(chunk_.messages().size());
   for (const wire::Message &message : chunk_.add(std::move(payload))) {
-    if (message.topic >= topics_) out_of_order("a message is for a topic that Open did not name");
+    if (message.topic >= plan_.topics.size()) out_of_order("a message is for a topic that Open did not name");
     if (position >= publish_->count) out_of_order("more messages came than Publish said");
     // After a failure this does nothing, but the worker goes on writing: it reads the answer when all is sent.
     producer_->add(message, position++, *deadline_);
@@ -101,9 +101,9 @@ wire::Committed Session::commit() {
   try {
     return producer_->commit(publish.marker, *deadline_);
   } catch (const kafka::Failure &e) {
-    if (e.failed().fault != wire::Fault::record || !producer_->too_large().empty()) throw;
+    if (producer_->refused().empty() || !producer_->too_large().empty()) throw;
     wire::Failed failed = e.failed();
-    failed.culprits = kafka::find_culprits(*producer_, chunk_.messages(), *deadline_);
+    failed.culprits = kafka::find_culprits(producer_, plan_, chunk_.messages(), *deadline_);
     if (failed.culprits.empty()) {
       // No message is refused alone, as when a topic's limit was lowered: a new process reads the limits anew.
       failed.fault = wire::Fault::unavailable;

@@ -33,7 +33,7 @@ private:
   wire::Committed commit();
 
   wire::Properties properties_;                // of the request under way, to keep secrets out of texts
-  std::size_t topics_ = 0;
+  kafka::ProducerPlan plan_;
   std::optional<wire::Publish> publish_;       // under way
   std::optional<Deadline> deadline_;
   kafka::Chunk chunk_;                         // before the producer, which reads it until it is gone

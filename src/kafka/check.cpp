@@ -169,7 +169,7 @@ private:
   void transactions() {
     std::string const id = request_.transactional_id + "-check";
     try {
-      Producer producer(request_.properties, id, {}, limits({}, request_.properties), request_.marker_topic, 0);
+      Producer producer({request_.properties, id, {}, limits({}, request_.properties), request_.marker_topic, 0});
       producer.initialise(deadline_);
       good("transactions", "initialised for \"" + id + "\"; the right to write to a topic shows with the first message only");
     } catch (const Failure &e) {

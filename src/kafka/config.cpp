@@ -75,7 +75,9 @@ void set(rd_kafka_conf_t *conf, const std::string &name, const std::string &valu
   rd_kafka_conf_res_t const result = rd_kafka_conf_set(conf, name.c_str(), value.c_str(), reason, sizeof reason);
   if (result == RD_KAFKA_CONF_OK) return;
   if (result == RD_KAFKA_CONF_INVALID && secret(name)) throw bad_property("invalid value for \"" + name + "\"");
-  throw bad_property(reason);
+  // Librdkafka names the property that an alias stands for; the operator looks for the own name.
+  std::string const text = reason;
+  throw bad_property(text.find(name) == std::string::npos ? "\"" + name + "\": " + text : text);
 }
 
 void set_all(rd_kafka_conf_t *conf, std::span<const Setting> settings) {

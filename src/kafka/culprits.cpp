@@ -33,27 +33,38 @@ void sort_out(const Producer &producer, const Positions &tried, Positions &culpr
   }
 }
 
+// Ends the transaction and makes a producer that knows nothing of it.
+void start_afresh(std::unique_ptr<Producer> &producer, const ProducerPlan &plan, const Deadline &deadline) {
+  producer->abort(deadline);
+  producer.reset();
+  producer = std::make_unique<Producer>(plan);
+  producer->initialise(deadline);
+}
+
 }  // namespace
 
-std::vector<std::uint32_t> find_culprits(Producer &producer, const std::vector<wire::Message> &messages, const Deadline &deadline) {
+std::vector<std::uint32_t> find_culprits(std::unique_ptr<Producer> &producer, const ProducerPlan &plan,
+                                         const std::vector<wire::Message> &messages, const Deadline &deadline) {
   Positions culprits, all(messages.size());
   std::iota(all.begin(), all.end(), 0u);
   std::vector<Positions> groups;
   try {
-    producer.abort(deadline);
-    sort_out(producer, all, culprits, groups);
+    sort_out(*producer, all, culprits, groups);
+    start_afresh(producer, plan, deadline);
     // Ends: a refusal takes at least one message out of the group, or cuts it in halves.
     while (!groups.empty() && !deadline.passed()) {
       Positions const group = std::move(groups.back());
       groups.pop_back();
-      producer.begin();
-      for (std::uint32_t const position : group) producer.add(messages[position], position, deadline);
-      producer.settle(deadline);
-      bool const refused = !producer.refused().empty();
-      bool const other_failure = producer.failed() && !refused;
-      producer.abort(deadline);
-      if (other_failure) break;
-      if (refused) sort_out(producer, group, culprits, groups);
+      producer->begin();
+      for (std::uint32_t const position : group) producer->add(messages[position], position, deadline);
+      producer->settle(deadline);
+      if (!producer->failed()) {
+        producer->abort(deadline);
+        continue;
+      }
+      if (producer->refused().empty()) break;    // something else is wrong
+      sort_out(*producer, group, culprits, groups);
+      start_afresh(producer, plan, deadline);
     }
   } catch (const Failure &) {  // what was found until then is true all the same
   }

@@ -42,8 +42,8 @@ Opening open(const wire::Open &request, const Deadline &deadline) {
   Limits const sizes = limits(topic_configurations(reader, request.topics, deadline), request.properties);
 
   Opening result;
-  result.producer = std::make_unique<Producer>(request.properties, request.transactional_id, request.topics, sizes,
-                                               request.marker_topic, request.marker_partition);
+  result.plan = {request.properties, request.transactional_id, request.topics, sizes, request.marker_topic, request.marker_partition};
+  result.producer = std::make_unique<Producer>(result.plan);
   result.producer->initialise(deadline);
   // Only now: before, the past could still change.
   Watermarks const marks = watermarks(result.producer->client(), request.marker_topic, request.marker_partition, deadline);

@@ -12,6 +12,7 @@ namespace migrator::kafka {
 
 struct Opening {
   wire::Opened opened;
+  ProducerPlan plan;
   std::unique_ptr<Producer> producer;   // initialised
 };
 

@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::uint64_t k_marker_tag = ~std::uint64_t{0};  // no position: those have 32 bits
 
-Conf config(const wire::Properties &properties, const std::string &transactional_id, const Sizes &sizes, Taint &taint) {
-  Conf conf = producer_config(properties, transactional_id, sizes);
+Conf config(const ProducerPlan &plan, Taint &taint) {
+  Conf conf = producer_config(plan.properties, plan.transactional_id, plan.limits.sizes);
   taint.watch(conf.get());
   return conf;
 }
@@ -21,20 +21,18 @@ Topic make_topic(Client &client, const std::string &name) {
   return topic;
 }
 
-// What a purge reports is a message that was never tried, or whose fate does not matter any more.
+// Taken out of the queue by an abort: the message was never tried, or its fate does not matter any more.
 bool purged(rd_kafka_resp_err_t code) {
   return code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
 }
 
 }  // namespace
 
-Producer::Producer(const wire::Properties &properties, const std::string &transactional_id, const std::vector<std::string> &topics,
-                   const Limits &limits, const std::string &marker_topic, std::uint32_t marker_partition)
-    : transactional_id_(transactional_id), key_and_value_limit_(limits.key_and_value),
-      marker_partition_(static_cast<std::int32_t>(marker_partition)),
-      client_(RD_KAFKA_PRODUCER, config(properties, transactional_id, limits.sizes, taint_), this),
-      marker_topic_(make_topic(client_, marker_topic)) {
-  for (const std::string &name : topics) topics_.push_back(make_topic(client_, name));
+Producer::Producer(const ProducerPlan &plan)
+    : transactional_id_(plan.transactional_id), key_and_value_limit_(plan.limits.key_and_value),
+      marker_partition_(static_cast<std::int32_t>(plan.marker_partition)),
+      client_(RD_KAFKA_PRODUCER, config(plan, taint_), this), marker_topic_(make_topic(client_, plan.marker_topic)) {
+  for (const std::string &name : plan.topics) topics_.push_back(make_topic(client_, name));
 }
 
 void Producer::initialise(const Deadline &deadline) {
@@ -60,6 +58,8 @@ void Producer::initialise(const Deadline &deadline) {
 
 void Producer::begin() {
   marker_offset_.reset();
+  enqueued_ = 0;
+  aborting_ = false;
   first_error_ = RD_KAFKA_RESP_ERR_NO_ERROR;
   too_large_.clear();
   refused_.clear();
@@ -93,7 +93,7 @@ void Producer::add(const wire::Message &message, std::uint32_t position, const D
   }
   if (message.key.size() + message.value.size() > key_and_value_limit_[message.topic]) too_large_.push_back(position);
   if (failed()) return;
-  enqueue(topics_[message.topic].get(), RD_KAFKA_PARTITION_UA, message.key, message.value, position, deadline);
+  if (enqueue(topics_[message.topic].get(), RD_KAFKA_PARTITION_UA, message.key, message.value, position, deadline)) ++enqueued_;
 }
 
 void Producer::delivered(const rd_kafka_message_t &message) noexcept {
@@ -104,9 +104,11 @@ void Producer::delivered(const rd_kafka_message_t &message) noexcept {
       else delivered_.push_back(static_cast<std::uint32_t>(tag));
       return;
     }
-    if (purged(message.err)) return;
-    if (first_error_ == RD_KAFKA_RESP_ERR_NO_ERROR) first_error_ = message.err;
-    if (tag != k_marker_tag && fault_of(message.err) == wire::Fault::record) refused_.push_back(static_cast<std::uint32_t>(tag));
+    if (aborting_ && purged(message.err)) return;
+    bool const record = fault_of(message.err) == wire::Fault::record;
+    // A refused record is the cause, whatever else is reported before it.
+    if (record || first_error_ == RD_KAFKA_RESP_ERR_NO_ERROR) first_error_ = message.err;
+    if (record && tag != k_marker_tag) refused_.push_back(static_cast<std::uint32_t>(tag));
   } catch (...) {  // out of memory
     first_error_ = RD_KAFKA_RESP_ERR__FAIL;
   }
@@ -123,6 +125,8 @@ void Producer::settle(const Deadline &deadline) {
     if (rd_kafka_fatal_error(client_.get(), nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR && !failed())
       first_error_ = RD_KAFKA_RESP_ERR__FATAL;
   }
+  // Librdkafka reports each message once. Should it ever not, nothing must be committed.
+  if (!failed() && delivered_.size() != enqueued_) first_error_ = RD_KAFKA_RESP_ERR__INCONSISTENT;
 }
 
 Failure Producer::error() const {
@@ -143,14 +147,14 @@ wire::Committed Producer::commit(const std::string &marker, const Deadline &dead
   if (!failed()) enqueue(marker_topic_.get(), marker_partition_, transactional_id_, marker, k_marker_tag, deadline);
   settle(deadline);
   if (failed()) throw error();
+  if (!marker_offset_) throw failure(RD_KAFKA_RESP_ERR__INCONSISTENT, "publishing", "the marker was not reported as delivered");
   ErrorPtr const problem(rd_kafka_commit_transaction(client_.get(), std::max(deadline.left_ms(), 1)));
   if (problem) throw client_.explain(problem.get(), "committing a transaction");
-  bool const tainted = taint_.end();
-  if (!marker_offset_) throw failure(RD_KAFKA_RESP_ERR__FAIL, "committing a transaction", "the marker has no offset");
-  return {.marker_offset = *marker_offset_, .tainted = tainted};
+  return {.marker_offset = *marker_offset_, .tainted = taint_.end()};
 }
 
 void Producer::abort(const Deadline &deadline) {
+  aborting_ = true;
   ErrorPtr const problem(rd_kafka_abort_transaction(client_.get(), std::max(deadline.left_ms(), 1)));
   (void)taint_.end();
   if (problem) throw client_.explain(problem.get(), "aborting a transaction");

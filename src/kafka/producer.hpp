@@ -15,11 +15,19 @@
 
 namespace migrator::kafka {
 
+// What a producer is made from.
+struct ProducerPlan {
+  wire::Properties properties;
+  std::string transactional_id;
+  std::vector<std::string> topics;   // a message names its topic by the position in this list
+  Limits limits;                     // of these topics, in the same order
+  std::string marker_topic;
+  std::uint32_t marker_partition = 0;
+};
+
 class Producer final : private DeliveryListener {
 public:
-  // `topics` and `limits` belong together, by position; a message names its topic by that position.
-  Producer(const wire::Properties &properties, const std::string &transactional_id, const std::vector<std::string> &topics,
-           const Limits &limits, const std::string &marker_topic, std::uint32_t marker_partition);
+  explicit Producer(const ProducerPlan &plan);
 
   // init_transactions: fences every other holder of the id and settles what it left open. Throws Failure.
   void initialise(const Deadline &deadline);
@@ -33,7 +41,7 @@ public:
   void add(const wire::Message &message, std::uint32_t position, const Deadline &deadline);
   void serve() noexcept { client_.poll(); }
   wire::Committed commit(const std::string &marker, const Deadline &deadline);
-  // Waits until each message is delivered or one has failed.
+  // Waits until each message is delivered or one has failed. Without failed(), all are delivered.
   void settle(const Deadline &deadline);
   void abort(const Deadline &deadline);
 
@@ -53,6 +61,8 @@ private:
   std::vector<std::uint64_t> key_and_value_limit_;
   std::int32_t marker_partition_;
   std::optional<std::int64_t> marker_offset_;
+  std::size_t enqueued_ = 0;         // messages of this transaction, the marker not counted
+  bool aborting_ = false;
   rd_kafka_resp_err_t first_error_ = RD_KAFKA_RESP_ERR_NO_ERROR;
   std::vector<std::uint32_t> too_large_, refused_, delivered_;
   Taint taint_;
