@@ -4,12 +4,15 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness import Broker, Cluster, Database  # noqa: E402
+from helpers import Company  # noqa: E402
+from helpers.faults import Load  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -59,10 +62,41 @@ def make_topic(broker: Broker) -> Callable[..., str]:
     return make
 
 
+@pytest.fixture
+def make_company(database: Database, broker: Broker, make_topic: Callable[..., str]) -> Callable[..., Company]:
+    """A company with its in-tables and a topic of its own: make_company(structure, partitions, config, **settings)."""
+
+    def make(
+        structure: dict[str, Any], partitions: int = 4, config: dict[str, str] | None = None, **settings: Any
+    ) -> Company:
+        return Company(database, broker, make_topic(partitions, config), structure, **settings)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def fault_cluster() -> Iterator[Cluster]:
+    """PostgreSQL with the launcher, with small chunks so that a run has many, and deadlines that a test can wait for."""
+    settings = {
+        "migrator.schedule": "1h",  # the tests decide when a run is taken over
+        "migrator.chunk_rows": "2000",
+        "migrator.heartbeat_timeout": "3s",
+    }
+    with Cluster(preload="migrator", settings=settings) as it:
+        yield it
+
+
+@pytest.fixture
+def make_load(fault_cluster: Cluster, broker: Broker, make_topic: Callable[..., str]) -> Iterator[Callable[..., Load]]:
+    """A load in a fresh database of the fault cluster: make_load(rows, workers)."""
+    with fault_cluster.database("migrator") as database:
+        yield lambda **options: Load(database, broker, make_topic(), **options)
+
+
 @pytest.fixture(autouse=True)
 def check_logs(request: pytest.FixtureRequest) -> Iterator[None]:
     """No test passes over a crash, though the server be up again before anyone looks."""
     yield
-    for name in ("cluster", "preloaded_cluster"):
+    for name in ("cluster", "preloaded_cluster", "fault_cluster"):
         if name in request.fixturenames:
             request.getfixturevalue(name).check_log()

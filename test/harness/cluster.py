@@ -196,7 +196,9 @@ class Cluster:
 
     def connect(self, database: str = "postgres", user: str = "postgres") -> psycopg2.extensions.connection:
         """A connection in autocommit; set autocommit to False for a transaction of your own."""
-        connection = psycopg2.connect(host=self.host, port=self.port, dbname=database, user=user)
+        connection = psycopg2.connect(
+            host=self.host, port=self.port, dbname=database, user=user, client_encoding="UTF8"
+        )
         connection.autocommit = True
         return connection
 
@@ -209,10 +211,11 @@ class Cluster:
         return done.stdout.rstrip("\n")
 
     @contextlib.contextmanager
-    def database(self, *extensions: str) -> Iterator["Database"]:
+    def database(self, *extensions: str, encoding: str = "UTF8") -> Iterator["Database"]:
         """A fresh database with these extensions, dropped at the end."""
         name = f"test_{secrets.token_hex(4)}"
-        self.psql(f"create database {name}")
+        locale = "C.UTF-8" if encoding == "UTF8" else "C"
+        self.psql(f"create database {name} encoding {encoding} locale '{locale}' template template0")
         database = Database(self, name)
         try:
             for extension in extensions:

@@ -1,0 +1,192 @@
+"""What the fault tests do to a run, and the load that they do it to."""
+
+import os
+import random
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg2
+from harness import Broker, Cluster, Database, wait_until
+from harness.process import processes_in
+
+from .company import Company
+from .oracle import Ends, FieldsTable, LinksTable, Oracle, Verdict
+from .structure import bo, document, field
+
+STRUCTURE = document(
+    bo(
+        "Buyer",
+        field("Code", key=True),
+        field("Name"),
+        field("Amount", "number"),
+        field("Active", "flag"),
+        field("Born", "date"),
+    ),
+    bo("Deal", field("Title"), field("Sum", "number"), field("Buyer", "bo", "Buyer")),
+    company="faults",
+)
+FIELDS = (
+    FieldsTable(
+        "in_buyer", "Buyer", {"Code": "in_id", "Name": "name", "Amount": "amount", "Active": "active", "Born": "born"}
+    ),
+    FieldsTable("in_deal", "Deal", {"Title": "title", "Sum": "sum"}),
+)
+LINKS = (LinksTable("in_deal_buyer", "Deal", "deal_id", "Buyer", "buyer_id", "Buyer"),)
+
+
+class Load:
+    """A company whose in-tables are full and announced. Some rows cannot be sent, some have nothing to send."""
+
+    def __init__(self, database: Database, broker: Broker, topic: str, rows: int = 60000, workers: int = 2) -> None:
+        self.database = database
+        self.cluster = database.cluster
+        self.company = Company(database, broker, topic, STRUCTURE, workers=workers, copy_days=0)
+        self.oracle = Oracle(self.company, FIELDS, LINKS)
+        buyers, deals, links = rows // 2, rows // 3, rows // 6
+        self.company.supply(
+            "insert into in_buyer (in_id, name, amount, active, born, removed) "
+            """select 'b' || i, 'Покупатель "' || i || '"', i / 8.0, i %% 3 = 0, """
+            "case when i %% 1000 = 7 then 'infinity' else timestamptz '1970-01-01 UTC' + i * interval '1 day 1.2345 s' end, "
+            "i %% 1000 = 8 from generate_series(1, %s) i",
+            buyers,
+        )
+        self.company.supply(
+            "insert into in_deal (in_id, title, sum) select 'd' || i, case when i %% 500 <> 3 then E'Deal\\n' || i end, "
+            "case when i %% 500 <> 3 then i end from generate_series(1, %s) i",
+            deals,
+        )
+        # Some owners have two links, so that one reference check stands for both.
+        self.company.supply(
+            "insert into in_deal_buyer (deal_id, buyer_id) select 'd' || 1 + i / 3 * 2, 'b' || i from generate_series(1, %s) i", links
+        )
+        self.company.announce_load()
+
+    def chunks(self) -> int:
+        """Chunks committed so far."""
+        return int(self.database.value("select count(*) from migrator.chunk where state = 'DONE'"))
+
+    def wait_for_chunks(self, more: int = 1, timeout: float = 60.0) -> None:
+        """Waits until so many more chunks are committed; fails if the run ends before."""
+        goal = self.chunks() + more
+
+        def reached() -> bool:
+            if not self.database.query("select 1 from migrator.migration where state = 'RUNNING'"):
+                raise AssertionError("the run ended before the fault")
+            return self.chunks() >= goal
+
+        wait_until(reached, timeout, f"{more} more chunks are committed", interval=0.01)
+
+    def crash(self, fault: Callable[[], None]) -> None:
+        """A fault that takes the server down. Returns when it is up and the run is taken over, by whoever was first."""
+        before = self._takeovers()
+        fault()
+        self.database.close()
+
+        def taken_over() -> bool:
+            try:
+                self.company.start()  # as cron does; the launcher does the same
+                return self._takeovers() > before
+            except psycopg2.OperationalError:  # not up yet
+                self.database.close()
+                return False
+
+        wait_until(taken_over, 30, "the run is taken over", interval=0.1)
+
+    def _takeovers(self) -> int:
+        return int(self.database.value("select count(*) from in_migration.log where message = 'taken over'"))
+
+    def complete(self, migration: int, timeout: float = 60.0) -> Verdict:
+        """Waits for the end of the run and lets the oracle judge."""
+        self.company.wait_for(migration, timeout=timeout)
+        return self.oracle.check(migration)
+
+    # Processes -------------------------------------------------------------------------------------------------
+
+    def clients(self) -> list[int]:
+        """The Kafka client processes of the server, whoever started them."""
+        return clients(self.cluster)
+
+    def workers(self, kind: str) -> list[int]:
+        """Pids of "runner", "publisher", ... of this database."""
+        sql = "select pid from pg_stat_activity where datname = current_database() and backend_type = %s"
+        return [pid for (pid,) in self.database.query(sql, f"migrator {kind}")]
+
+    def worker(self, kind: str) -> int:
+        """One of them, as soon as there is one."""
+        return wait_until(lambda: self.workers(kind), what=f"a {kind} runs")[0]
+
+    def kill_clients(self, ends: Ends, dice: random.Random) -> bool:
+        """Kills some of the client processes at once. True: a transaction was open in the topic.
+
+        They are frozen first: so the answer is true at the moment of the kill.
+        """
+        victims = freeze(self.clients())
+        inside = bool(victims) and ends.transaction_open()
+        for pid in dice.sample(victims, dice.randint(1, len(victims))) if victims else []:
+            _signal(pid, signal.SIGKILL)
+        thaw(victims)
+        return inside
+
+    def kill_clients_inside(self, ends: Ends, timeout: float = 30.0) -> None:
+        """Kills all client processes at a moment when a transaction of theirs is open."""
+
+        def hit() -> bool:
+            victims = freeze(self.clients())
+            inside = bool(victims) and ends.transaction_open()
+            if inside:
+                for pid in victims:
+                    _signal(pid, signal.SIGKILL)
+            thaw(victims)
+            return inside
+
+        wait_until(hit, timeout, "a transaction is open", interval=0.003)
+
+
+def clients(cluster: Cluster) -> list[int]:
+    return [pid for pid in processes_in(cluster.data) if _name(pid) == "migrator_kafka"]
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def _signal(pid: int, number: signal.Signals) -> bool:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def freeze(pids: list[int]) -> list[int]:
+    """Stops processes; returns those that were still there."""
+    stopped = [pid for pid in pids if _signal(pid, signal.SIGSTOP)]
+    wait_until(lambda: all(_state(pid) in ("T", "Z", "") for pid in stopped), 5, "the processes have stopped", interval=0.001)
+    return stopped
+
+
+def thaw(pids: list[int]) -> None:
+    for pid in pids:
+        _signal(pid, signal.SIGCONT)
+
+
+def no_client_left(cluster: Cluster) -> Callable[[], bool]:
+    """Condition: no client process, neither at work nor as a zombie."""
+    return lambda: not clients(cluster) and not zombies()
+
+
+def zombies() -> list[int]:
+    """Client processes that ended and that nobody has collected."""
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [pid for pid in pids if _name(pid) == "migrator_kafka" and _state(pid) == "Z"]
