@@ -39,6 +39,7 @@ void read_text(Value &value, ::Datum datum, std::size_t limit) {
     value.integer = static_cast<std::int64_t>(size);
     return;
   }
+  value.raw = {data, size};
   int const encoding = GetDatabaseEncoding();
   if (encoding == PG_SQL_ASCII) {
     value.unencodable = !pg_verify_mbstr(PG_UTF8, data, static_cast<int>(size), true);

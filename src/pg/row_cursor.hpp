@@ -19,6 +19,7 @@ struct Value {
   bool unencodable = false; // text that has no form in UTF-8
   std::int64_t integer = 0; // timestamp: microseconds since 2000-01-01 UTC; flag: 0 or 1; tid: block << 16 | offset
   std::string_view text;    // text in UTF-8; number as numeric_out writes it
+  std::string_view raw;     // text as the database has it, to find the row again
 };
 
 class RowCursor {

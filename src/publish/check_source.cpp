@@ -13,7 +13,7 @@ constexpr std::size_t k_part_bytes = 256 * 1024;
 
 }  // namespace
 
-CheckSource::CheckSource(const Context &context) : context_(context) {
+CheckSource::CheckSource(const Context &context) : context_(context), names_(context.table) {
   xids_ = pg::execute("select coalesce(array_agg(distinct finish_xid::text), '{}') from migrator.chunk "
                       "where migration_id = $1::bigint and table_name = $2 and kind = 'LINKS' and state = 'DONE'",
                       {std::to_string(context.migration), context.table.name})
@@ -34,14 +34,15 @@ std::vector<std::string> CheckSource::owners(const std::string &condition, const
   return result;
 }
 
-void CheckSource::flush(const std::string &owner, int part, std::vector<std::string> &targets, Batch &batch) {
+void CheckSource::flush(const std::string &owner, const std::string &external_id, int part, std::vector<std::string> &targets,
+                        Batch &batch) {
   std::vector<message::Link> links;
-  for (const std::string &target : targets) links.push_back({context_.table.field, context_.table.target_bo, target});
+  for (const std::string &target : targets) links.push_back({names_.field, names_.target_bo, target});
   value_.clear();
-  std::string record = context_.record_prefix + context_.table.name + ".check." + owner;
-  if (part > 0) record = context_.record_prefix + context_.table.name + ".check" + std::to_string(part) + "." + owner;
-  message::append_reference_check(value_, record, owner, context_.table.bo, links);
-  batch.messages.append({context_.topic, owner, value_});
+  std::string record = context_.record_prefix + names_.table + ".check." + external_id;
+  if (part > 0) record = context_.record_prefix + names_.table + ".check" + std::to_string(part) + "." + external_id;
+  message::append_reference_check(value_, record, external_id, names_.bo, links);
+  batch.messages.append({context_.topic, external_id, value_});
   batch.keys.push_back({owner});
   targets.clear();
 }
@@ -55,24 +56,25 @@ void CheckSource::encode(const std::vector<std::string> &owners, Batch &batch) {
   pg::RowCursor rows("select " + owner + "::text, " + target + "::text from " + context_.table.quoted + " where " + owner + " >= $1 and " +
                          owner + " <= $2 and in_status = 'DONE' order by " + owner + ", " + target,
                      {owners.front(), owners.back()}, {pg::Kind::text, pg::Kind::text}, context_.limit);
-  std::string current;
+  std::string current, external_id;
   std::vector<std::string> targets;
   std::size_t bytes = 0;
   int part = 0;
   while (rows.next()) {
-    if (!wanted.contains(std::string(rows[0].text))) continue;
-    bool const other = rows[0].text != current;
+    if (!wanted.contains(std::string(rows[0].raw))) continue;
+    bool const other = rows[0].raw != current;
     if (!targets.empty() && (other || bytes > k_part_bytes)) {
-      flush(current, part, targets, batch);
+      flush(current, external_id, part, targets, batch);
       bytes = 0;
       part = other ? 0 : part + 1;
     }
     if (other) part = 0;
-    current = rows[0].text;
+    current = rows[0].raw;
+    external_id = rows[0].text;
     targets.emplace_back(rows[1].text);
-    bytes += rows[1].text.size() + context_.table.field.size() + context_.table.target_bo.size() + 48;
+    bytes += rows[1].text.size() + names_.field.size() + names_.target_bo.size() + 48;
   }
-  if (!targets.empty()) flush(current, part, targets, batch);
+  if (!targets.empty()) flush(current, external_id, part, targets, batch);
 }
 
 Claim CheckSource::claim(const migration::Task &task, Batch &batch) {

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "message/api_value.hpp"
 #include "message/boi_input.hpp"
+#include "pg/encoding.hpp"
 #include "pg/row_cursor.hpp"
 #include "pg/spi.hpp"
 
@@ -33,10 +34,11 @@ const char *cast_of(Kind kind) {
 
 }  // namespace
 
-FieldsSource::FieldsSource(const Context &context) : context_(context) {
+FieldsSource::FieldsSource(const Context &context) : context_(context), names_(context.table) {
   select_ = "select ctid, xmin, id::bigint, in_id::text, out_id::text, coalesce(removed, false)";
   kinds_ = {Kind::tid, Kind::xid, Kind::bigint, Kind::text, Kind::text, Kind::flag};
   for (const migration::FieldColumn &field : context.table.columns) {
+    fields_.push_back(pg::to_utf8(field.field));
     if (field.column.empty()) continue;  // the key field: its value is in_id
     Kind const kind = kind_of(field.type);
     select_ += ", " + pg::quote_identifier(field.column) + cast_of(kind);
@@ -48,7 +50,7 @@ FieldsSource::FieldsSource(const Context &context) : context_(context) {
 FieldsSource::Outcome FieldsSource::encode(const pg::RowCursor &row, Batch &batch, Refusal &refusal) {
   auto const refuse = [&](const std::string &column, const char *code, std::string reason) {
     refusal = {{std::to_string(row[k_id].integer)}, std::nullopt, column, code, std::move(reason)};
-    if (!row[k_in_id].null && !row[k_in_id].unencodable && !row[k_in_id].oversize) refusal.in_id = std::string(row[k_in_id].text);
+    if (!row[k_in_id].null && !row[k_in_id].oversize) refusal.in_id = std::string(row[k_in_id].raw);
     return Outcome::refused;
   };
   auto const too_large = [&](const std::string &column, std::uint64_t size) {
@@ -65,14 +67,15 @@ FieldsSource::Outcome FieldsSource::encode(const pg::RowCursor &row, Batch &batc
   std::string_view const in_id = row[k_in_id].text;
   bool const removed = row[k_removed].integer != 0;
   value_.clear();
-  record_id_.assign(context_.record_prefix).append(context_.table.name).append(".").append(std::to_string(row[k_id].integer));
+  record_id_.assign(context_.record_prefix).append(names_.table).append(".").append(std::to_string(row[k_id].integer));
   message::FieldsWriter writer(value_);
-  writer.begin(record_id_, in_id, row[k_out_id].null ? std::string_view() : row[k_out_id].text, context_.table.bo);
+  writer.begin(record_id_, in_id, row[k_out_id].null ? std::string_view() : row[k_out_id].text, names_.bo);
   if (!removed) {
-    std::size_t column = k_first_field;
+    std::size_t column = k_first_field, nth = 0;
     for (const migration::FieldColumn &field : context_.table.columns) {
+      std::string const &code = fields_[nth++];
       if (field.column.empty()) {
-        writer.text(field.field, in_id);
+        writer.text(code, in_id);
         continue;
       }
       const pg::Value &value = row[column++];
@@ -81,23 +84,23 @@ FieldsSource::Outcome FieldsSource::encode(const pg::RowCursor &row, Batch &batc
       if (value.unencodable) return refuse(field.column, sqlstate::not_representable, "not valid in UTF-8");
       switch (kinds_[column - 1]) {
         case Kind::timestamp:
-          writer.open_value(field.field);
+          writer.open_value(code);
           if (!message::append_date(value_, value.integer))
             return refuse(field.column, sqlstate::datetime_out_of_range, "a date must lie in the years 1 to 9999");
           writer.close_value();
           break;
         case Kind::number:
-          writer.open_value(field.field);
+          writer.open_value(code);
           if (!message::append_number(value_, value.text))
             return refuse(field.column, sqlstate::numeric_out_of_range, "a number must be finite");
           writer.close_value();
           break;
         case Kind::flag:
-          writer.open_value(field.field);
+          writer.open_value(code);
           value_ += value.integer != 0 ? "true" : "false";
           writer.close_value();
           break;
-        default: writer.text(field.field, value.text);
+        default: writer.text(code, value.text);
       }
     }
     if (!writer.has_fields()) return Outcome::skipped;

@@ -9,10 +9,12 @@ namespace {
 using pg::Kind;
 enum { k_tid, k_xmin, k_owner, k_target };
 const std::vector<Kind> k_kinds{Kind::tid, Kind::xid, Kind::text, Kind::text};
+// Keys are always fetched, whatever the topic takes: the claim's range is made of them. The index bounds them.
+constexpr std::size_t k_key_limit = 1 << 20;
 
 }  // namespace
 
-LinksSource::LinksSource(const Context &context) : context_(context) {
+LinksSource::LinksSource(const Context &context) : context_(context), names_(context.table) {
   const migration::InTable &table = context.table;
   pair_ = "(" + table.owner_column + ", " + table.target_column + ")";
   select_ = "select ctid, xmin, " + table.owner_column + "::text, " + table.target_column + "::text from " + table.quoted;
@@ -21,24 +23,24 @@ LinksSource::LinksSource(const Context &context) : context_(context) {
 
 bool LinksSource::encode(const pg::RowCursor &row, Batch &batch, Refusal &refusal) {
   const pg::Value &owner = row[k_owner], &target = row[k_target];
-  if (owner.unencodable || target.unencodable || owner.oversize || target.oversize) {
-    refusal = {{}, std::nullopt, owner.unencodable || owner.oversize ? "owner" : "target", sqlstate::not_representable,
-               "not valid in UTF-8, or too long"};
+  if (owner.unencodable || target.unencodable) {
+    refusal = {{}, std::string(owner.raw), owner.unencodable ? context_.table.owner_column : context_.table.target_column,
+               sqlstate::not_representable, "not valid in UTF-8"};
     return false;
   }
   // The length keeps two pairs apart whose texts run together alike.
-  record_id_.assign(context_.record_prefix).append(context_.table.name).append(".").append(std::to_string(owner.text.size()));
+  record_id_.assign(context_.record_prefix).append(names_.table).append(".").append(std::to_string(owner.text.size()));
   record_id_.append(":").append(owner.text).append(".").append(target.text);
   value_.clear();
-  message::append_link(value_, record_id_, owner.text, context_.table.bo,
-                       {context_.table.field, context_.table.target_bo, target.text});
+  message::append_link(value_, record_id_, owner.text, names_.bo,
+                       {names_.field, names_.target_bo, target.text});
   if (value_.size() + owner.text.size() > context_.limit) {
-    refusal = {{}, std::string(owner.text), "", sqlstate::program_limit, "message of " + std::to_string(value_.size()) + " bytes; topic " +
+    refusal = {{}, std::string(owner.raw), "", sqlstate::program_limit, "message of " + std::to_string(value_.size()) + " bytes; topic " +
                context_.table.topic + " takes " + std::to_string(context_.limit)};
     return false;
   }
   batch.messages.append({context_.topic, owner.text, value_});
-  batch.keys.push_back({std::string(owner.text), std::string(target.text)});
+  batch.keys.push_back({std::string(owner.raw), std::string(target.raw)});
   return true;
 }
 
@@ -57,12 +59,12 @@ Claim LinksSource::claim(const migration::Task &task, Batch &batch) {
       parameters = {position.at(0), position.at(1)};
       where += " and " + pair_ + " > ($1, $2)";
     }
-    pg::RowCursor rows(select_ + where + limit + std::to_string(context_.most_rows), parameters, k_kinds, context_.limit);
+    pg::RowCursor rows(select_ + where + limit + std::to_string(context_.most_rows), parameters, k_kinds, k_key_limit);
     std::int64_t seen = 0;
     claim.exhausted = true;
     while (rows.next()) {
       seen++;
-      Key key{std::string(rows[k_owner].text), std::string(rows[k_target].text)};
+      Key key{std::string(rows[k_owner].raw), std::string(rows[k_target].raw)};
       if (claim.from.empty()) claim.from = key;
       claim.to = std::move(key);
       if (boundary.includes(static_cast<std::uint32_t>(rows[k_xmin].integer))) {
@@ -104,7 +106,7 @@ std::vector<pg::Text> LinksSource::range(const Chunk &chunk) const {
 void LinksSource::read_again(const Chunk &chunk, Batch &batch) {
   pg::AsRole const as_owner(context_.table.owner);
   pg::RowCursor rows(select_ + claimed_ + " and xmin = $5::xid order by " + context_.table.owner_column + ", " + context_.table.target_column,
-                     range(chunk), k_kinds, context_.limit);
+                     range(chunk), k_kinds, k_key_limit);
   Refusal refusal;
   while (rows.next())
     if (!encode(rows, batch, refusal)) throw Error(sqlstate::internal, "a claimed link cannot be encoded any more: " + refusal.reason);

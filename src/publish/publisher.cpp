@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "migration/settings.hpp"
+#include "pg/encoding.hpp"
 #include "pg/error.hpp"
 #include "pg/transaction.hpp"
 #include "pg/worker.hpp"
@@ -32,7 +33,7 @@ Publisher::Publisher(std::int64_t migration, int number)
       "select company || '.' || id || '.' || extract(epoch from started_at)::bigint || '.', coalesce(boundary, '') "
       "from migrator.migration where id = $1::bigint",
       {std::to_string(migration)});
-  record_prefix_ = row.text(0);
+  record_prefix_ = pg::to_utf8(row.text(0));
   boundary_ = row.text(1);
   transaction.commit();
 }
@@ -216,9 +217,9 @@ void Publisher::publish(const Chunk &chunk, Source &source) {
   std::string marker;
   {
     pg::Transaction transaction;
-    marker = pg::execute("select jsonb_build_object('v', 1, 'chunk', id, 'migration', migration_id, 'kind', kind, 'table', table_name, "
+    marker = pg::to_utf8(pg::execute("select jsonb_build_object('v', 1, 'chunk', id, 'migration', migration_id, 'kind', kind, 'table', table_name, "
                          "'from', range_from, 'to', range_to, 'rows', $2::bigint, 'claimed_at', claimed_at)::text "
-                         "from migrator.chunk where id = $1::uuid", {chunk.id, number(batch_.messages.count())}).text();
+                         "from migrator.chunk where id = $1::uuid", {chunk.id, number(batch_.messages.count())}).text());
     transaction.commit();
   }
   client_->send(wire::encode(wire::Publish{marker, batch_.messages.count(), k_publish_deadline}), k_grace);

@@ -1,9 +1,14 @@
 #include "publish/source.hpp"
 
+#include "pg/encoding.hpp"
 #include "pg/spi.hpp"
 #include "publish/sources.hpp"
 
 namespace migrator::publish {
+
+Names::Names(const migration::InTable &in_table)
+    : table(pg::to_utf8(in_table.name)), bo(pg::to_utf8(in_table.bo)), field(pg::to_utf8(in_table.field)),
+      target_bo(pg::to_utf8(in_table.target_bo)) {}
 
 std::unique_ptr<Source> make_source(const std::string &kind, const Context &context) {
   if (kind == "FIELDS") return std::make_unique<FieldsSource>(context);

@@ -16,7 +16,7 @@
 
 namespace migrator::publish {
 
-using Key = std::vector<std::string>;  // of a row: {id}, {owner, target}; of a check {owner}
+using Key = std::vector<std::string>;  // of a row: {id}, {owner, target}; of a check {owner}; as the database has it
 
 // What one transaction publishes. Its memory is used again for the next one.
 struct Batch {
@@ -51,12 +51,18 @@ struct Claim {
   bool exhausted = false;  // nothing is left behind `to`
 };
 
+// Names as messages bear them: in UTF-8.
+struct Names {
+  std::string table, bo, field, target_bo;
+  explicit Names(const migration::InTable &in_table);
+};
+
 // What all kinds share for one table and run.
 struct Context {
   const migration::Layout &layout;
   const migration::InTable &table;
   std::int64_t migration;
-  std::string record_prefix;   // of recordId: company, migration, time of its start
+  std::string record_prefix;   // of recordId, in UTF-8: company, migration, time of its start
   std::string boundary;        // pg_snapshot of the run's start
   std::uint16_t topic;         // index within Layout::topics()
   std::uint64_t limit;         // bytes that key and value of a message may have

@@ -38,6 +38,8 @@ private:
   std::vector<pg::Text> range(const Chunk &chunk) const;
 
   Context context_;
+  Names names_;
+  std::vector<std::string> fields_;  // codes in UTF-8, of all columns of the layout
   std::string select_;
   std::vector<pg::Kind> kinds_;
   std::string value_, record_id_;  // kept for their memory
@@ -59,6 +61,7 @@ private:
   std::vector<pg::Text> range(const Chunk &chunk) const;
 
   Context context_;
+  Names names_;
   std::string select_, pair_, claimed_;
   std::string value_, record_id_;
 };
@@ -77,9 +80,10 @@ public:
 private:
   std::vector<std::string> owners(const std::string &condition, const std::vector<pg::Text> &parameters) const;
   void encode(const std::vector<std::string> &owners, Batch &batch);
-  void flush(const std::string &owner, int part, std::vector<std::string> &targets, Batch &batch);
+  void flush(const std::string &owner, const std::string &external_id, int part, std::vector<std::string> &targets, Batch &batch);
 
   Context context_;
+  Names names_;
   std::string xids_;  // transactions that set links of this run to DONE, as an array literal
   std::string value_;
 };
