@@ -19,6 +19,7 @@ from typing import NoReturn
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "test"))
 
+import psycopg2  # noqa: E402
 from harness import Cluster, Database, KafkaClient, MockBroker, wait_until  # noqa: E402
 
 PARTITIONS = 8
@@ -38,7 +39,7 @@ ROWS_BY_STATUS = "\nunion all ".join(
 
 
 def heading(text: str) -> None:
-    print(f"\n\033[1m== {text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
+    print(f"\n\033[1m== {text}\033[0m" if sys.stdout.isatty() else f"\n== {text}")
 
 
 def show(database: Database, sql: str) -> None:
@@ -84,7 +85,7 @@ def describe(database: Database) -> None:
             print(statement)
     print(f"… {len(statements)} statements in all; migrator.apply_in_ddl('demo') executes what is missing:")
     database.query("select migrator.apply_in_ddl('demo')")
-    show(database, "select string_agg(tablename, ', ' order by tablename) as tables from pg_tables where schemaname = 'in_tables'")
+    show(database, "select tablename as table from pg_tables where schemaname = 'in_tables' order by 1")
 
 
 def load(database: Database) -> None:
@@ -102,36 +103,42 @@ def connect(database: Database, broker: KafkaClient, topic: str) -> None:
         print(statement + ";")
         database.execute(statement)
     print()
-    show(database, "select * from migrator.kafka_check('events')")
+    show(database, "select \"check\", ok, left(coalesce(nullif(remedy, ''), detail), 90) as \"detail or remedy\" from migrator.kafka_check('events')")
 
 
 def migrate(database: Database) -> None:
     heading("The migration")
     print("migrator.try_to_start_migration('demo'):", database.value("select migrator.try_to_start_migration('demo')"))
     print("once more, which is harmless:           ", database.value("select migrator.try_to_start_migration('demo')"))
-    last = ""
+    last: tuple[object, ...] = ()
 
-    def finished() -> bool:
+    def new_progress() -> bool:
+        """Whether the run has moved on or ended; prints where it stands."""
         nonlocal last
         rows = database.query(
-            "select phase, rows_done + rows_skipped + rows_failed, rows_total, rows_per_second, waiting from migrator.progress"
+            "select phase, rows_done + rows_skipped + rows_failed, rows_total, waiting, rows_per_second from migrator.progress"
         )
-        for phase, done, total, speed, waiting in rows:
+        now = rows[0][:4] if rows else ()
+        if now == last:
+            return False
+        last = now
+        if now:
+            phase, done, total, waiting, speed = rows[0]
             line = f"  {phase:14} {done:6} of {total} rows" + (f", {speed} rows/s" if speed else "")
-            line += f", waiting: {waiting}" if waiting else ""
-            if line != last:
-                print(line, flush=True)
-            last = line
-        return not rows
+            print(line + (f", waiting: {waiting}" if waiting else ""))
+        return True
 
-    wait_until(finished, timeout=300, what="the migration ends", interval=0.3)
+    while True:
+        wait_until(new_progress, timeout=90, what="the migration goes on", interval=0.25)
+        if not last:
+            break
 
 
 def results(database: Database) -> None:
     heading("in_tables.last_migration_state")
     show(
         database,
-        "select id, type, title, state, worker, duration, rows_total as total, rows_done as done, rows_failed as failed"
+        "select id, type, title, state, worker, duration::interval(3), rows_total as total, rows_done as done, rows_failed as failed"
         " from in_tables.last_migration_state",
     )
     heading("What became of the rows")
@@ -169,6 +176,8 @@ def leave(*_: object) -> NoReturn:
 
 def main() -> None:
     signal.signal(signal.SIGTERM, leave)
+    # Else our lines and psql's would be out of order in a file.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     topic = f"migrator_demo_{secrets.token_hex(4)}" if os.environ.get("KAFKA") else "IN_MIGRATION"
     heading("A scratch cluster of PostgreSQL, and Kafka")
     with Cluster() as cluster, cluster.database("migrator") as database:
@@ -190,3 +199,5 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         leave()
+    except (psycopg2.Error, subprocess.CalledProcessError, AssertionError, RuntimeError, TimeoutError) as error:
+        sys.exit(f"\nThe demo failed: {error}")

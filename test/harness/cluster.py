@@ -192,7 +192,7 @@ class Cluster:
     def client_environment(self) -> dict[str, str]:
         """For psql and other programs of libpq."""
         rest = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
-        return rest | {"PGHOST": self.host, "PGPORT": str(self.port), "PGUSER": "postgres"}
+        return rest | {"PGHOST": self.host, "PGPORT": str(self.port), "PGUSER": "postgres", "PGCLIENTENCODING": "UTF8"}
 
     def connect(self, database: str = "postgres", user: str = "postgres") -> psycopg2.extensions.connection:
         """A connection in autocommit; set autocommit to False for a transaction of your own."""
