@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
+#include <jansson.h>
 
+#include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -185,4 +188,44 @@ TEST(Model, OtherDocumentsAreRefused) {
   for (const char *text : {"", "[]", "{", "{\"company\": 1}", "{\"company\": {\"in_schema\": \"s\"}, \"bos\": [1], \"cos\": []}",
                            "{\"company\": {\"in_schema\": \"s\"}, \"bos\": [], \"cos\": [{\"code\": \"C\", \"members\": [1]}]}"})
     EXPECT_THROW(parse_structure(text), Error) << text;
+}
+
+TEST(InTables, RandomCodesGiveDistinctNamesThatFitOrAreRefused) {
+  std::mt19937 random(4711);
+  const std::vector<string> parts{"a", "A", "_", "id", "in_", "pkey", "\"", " ", ";", "я", "😀", "'", "\\", "order", string(30, 'x')};
+  const auto code = [&] {
+    string all;
+    for (auto n = 1 + random() % 5; n > 0; --n) all += parts[random() % parts.size()];
+    return all;
+  };
+  int accepted = 0;
+  for (int round = 0; round < 3000; ++round) {
+    Structure structure{.schema = code(), .bos = {}, .members = {}};
+    for (auto n = random() % 4; n > 0; --n) {
+      BusinessObject &bo = structure.bos.emplace_back(BusinessObject{code(), {}});
+      for (auto m = random() % 4; m > 0; --m) bo.fields.push_back(marked(code(), random() % 2 ? "text" : "bo", bo.code));
+    }
+    Layout layout;
+    try {
+      layout = in_tables(structure);
+    } catch (const Error &error) {
+      EXPECT_TRUE(error.sqlstate() == "42P07" || error.sqlstate() == "42701") << error.sqlstate();
+      continue;
+    }
+    ++accepted;
+    std::set<string> tables;
+    for (const Table &table : layout.tables) {
+      EXPECT_LE(table.name.real.size(), 63u);
+      EXPECT_TRUE(tables.insert(table.name.real).second) << table.name.real;
+      std::set<string> columns;
+      for (const Column &column : table.columns) {
+        EXPECT_LE(column.name.real.size(), 63u);
+        EXPECT_TRUE(columns.insert(column.name.real).second) << column.name.real;
+      }
+    }
+    json_t *json = json_loads(plan(layout).c_str(), 0, nullptr);
+    EXPECT_EQ(json_array_size(json_object_get(json, "tables")), layout.tables.size());
+    json_decref(json);
+  }
+  EXPECT_GT(accepted, 1000);
 }
