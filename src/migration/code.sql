@@ -78,7 +78,8 @@ create or replace function migrator.run_counts(migration_id bigint,
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(sum(c.rows) filter (where c.state = 'DONE' and c.kind <> 'CHECK'), 0)::bigint,
          coalesce(sum(c.rows_skipped) filter (where c.state <> 'RELEASED'), 0)::bigint,
-         coalesce(sum(c.rows_failed) filter (where c.state <> 'RELEASED'), 0)::bigint,
+         (coalesce(sum(c.rows_failed) filter (where c.state <> 'RELEASED'), 0)
+          + coalesce((select m.rows_refused from migrator.migration m where m.id = run_counts.migration_id), 0))::bigint,
          coalesce(sum(c.bytes) filter (where c.state = 'DONE'), 0)::bigint
   from migrator.chunk c where c.migration_id = run_counts.migration_id
 $$;

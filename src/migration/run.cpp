@@ -176,8 +176,9 @@ void Run::plan() {
   auto const add = [&](Stage stage, const char *type, const std::string &title, const std::string &table = "") {
     plans.push_back({.stage = stage, .type = type, .title = title, .table = table});
   };
-  std::int64_t rows = 0;
+  std::int64_t rows = 0, refused = 0;
   for (const InTable &table : layout_.tables) rows += plan_table(table, plans);
+  for (const TaskPlan &plan : plans) refused += plan.failed;
   add(Stage::fields_done, "NOP", "simple fields done");
   for (const InTable &table : layout_.tables)
     if (table.kind == InTable::Kind::fields) add(Stage::migrated_at, "MIGRATE_IN_MIGRATED_AT", "stamp " + table.name, table.name);
@@ -192,8 +193,8 @@ void Run::plan() {
     pg::execute("update " + layout_.quoted_schema + ".task set state = 'DONE', finished_at = clock_timestamp() "
                 "where migration_id = $1::bigint and stage = 1", {number(id_)});
   }
-  pg::execute("update migrator.migration set boundary = pg_current_snapshot()::text, rows_total = $2::bigint, stage = 2 "
-              "where id = $1::bigint", {number(id_), number(rows)});
+  pg::execute("update migrator.migration set boundary = pg_current_snapshot()::text, rows_total = $2::bigint, "
+              "rows_refused = $3::bigint, stage = 2 where id = $1::bigint", {number(id_), number(rows + refused), number(refused)});
   transaction.commit();
 }
 
@@ -213,8 +214,13 @@ std::int64_t Run::plan_table(const InTable &table, std::vector<TaskPlan> &plans)
                      .table = table.name, .nothing_to_do = rows == 0});
     return rows;
   }
+  std::int64_t refused = 0;
+  {
+    pg::AsRole const as_owner(table.owner);
+    refused = pg::execute("select count(*) from " + table.quoted + " where in_status = 'ERROR' and occupied_id = $1::bigint", {number(id_)}).bigint();
+  }
   TaskPlan plan{.stage = Stage::single_fields, .type = "MIGRATE_SINGLE_FIELDS", .title = "simple fields of " + table.name,
-                .table = table.name, .nothing_to_do = rows == 0};
+                .table = table.name, .rows = refused, .failed = refused, .nothing_to_do = rows == 0};
   if (rows == 0) {
     plans.push_back(plan);
     return 0;
@@ -232,14 +238,15 @@ std::int64_t Run::plan_table(const InTable &table, std::vector<TaskPlan> &plans)
     if (width * static_cast<std::uint64_t>(piece) > reach) break;
     plan.range_from = number(static_cast<std::int64_t>(first));
     plan.range_to = number(static_cast<std::int64_t>(static_cast<std::uint64_t>(least) + end));
-    plan.rows = rows;
+    plan.rows = rows + plan.failed;
     if (pieces > 1) {
       plan.title = "simple fields of " + table.name + ", ids " + *plan.range_from + " to " + *plan.range_to;
       pg::AsRole const as_owner(table.owner);
-      plan.rows = pg::execute("select count(*) from " + table.quoted + " where in_status = '' and id between $1::bigint and $2::bigint",
+      plan.rows = plan.failed + pg::execute("select count(*) from " + table.quoted + " where in_status = '' and id between $1::bigint and $2::bigint",
                               {plan.range_from, plan.range_to}).bigint();
     }
     plans.push_back(plan);
+    plan.failed = 0;  // the first piece has told of them
   }
   return rows;
 }

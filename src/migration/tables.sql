@@ -8,6 +8,7 @@ create table migrator.migration (
   boundary text,
   waiting text,
   rows_total bigint not null default 0,
+  rows_refused bigint not null default 0,
   started_at timestamp with time zone not null default pg_catalog.clock_timestamp(),
   heartbeat_at timestamp with time zone not null default pg_catalog.clock_timestamp(),
   finished_at timestamp with time zone
@@ -23,6 +24,7 @@ comment on column migrator.migration.tracking_id is 'The row of process_tracking
 comment on column migrator.migration.boundary is 'Snapshot (pg_snapshot) at the start: what came later waits for the next run.';
 comment on column migrator.migration.waiting is 'Why nothing moves at the moment; null while work goes on.';
 comment on column migrator.migration.rows_total is 'Rows that were waiting when the run began.';
+comment on column migrator.migration.rows_refused is 'Rows among them that went to err before anything was claimed: in_id more than once.';
 comment on column migrator.migration.started_at is 'Start of the run.';
 comment on column migrator.migration.heartbeat_at is 'Last sign of life of the runner.';
 comment on column migrator.migration.finished_at is 'End of the run.';

@@ -48,9 +48,9 @@ void add_task(const Layout &layout, std::int64_t migration, const TaskPlan &plan
   pg::AsRole const as_owner(layout.owner);
   std::string const at_once = plan.nothing_to_do ? "'DONE', clock_timestamp(), clock_timestamp()" : "'NEW', null, null";
   pg::execute("insert into " + table_of(layout) + " (migration_id, stage, type, title, table_name, range_from, range_to, rows_total, "
-              "state, started_at, finished_at) values ($1::bigint, $2::integer, $3, $4, $5, $6, $7, $8::bigint, " + at_once + ")",
+              "rows_failed, state, started_at, finished_at) values ($1::bigint, $2::integer, $3, $4, $5, $6, $7, $8::bigint, $9::bigint, " + at_once + ")",
               {number(migration), number(plan.stage), plan.type, plan.title,
-               plan.table.empty() ? pg::Text() : pg::Text(plan.table), plan.range_from, plan.range_to, number(plan.rows)});
+               plan.table.empty() ? pg::Text() : pg::Text(plan.table), plan.range_from, plan.range_to, number(plan.rows), number(plan.failed)});
 }
 
 std::optional<Task> take_task(const Layout &layout, std::int64_t migration, Stage stage, const std::string &worker,

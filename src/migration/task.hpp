@@ -41,7 +41,7 @@ struct TaskPlan {
   Stage stage;
   std::string type, title, table = {};
   pg::Text range_from = {}, range_to = {};
-  std::int64_t rows = 0;
+  std::int64_t rows = 0, failed = 0;
   bool nothing_to_do = false;
 };
 
