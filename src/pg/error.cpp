@@ -9,6 +9,12 @@ Error::~Error() {
   if (context_ != nullptr) MemoryContextDelete(context_);
 }
 
+ErrorData *Error::release() noexcept {
+  if (context_ != nullptr) MemoryContextSetParent(context_, ErrorContext);  // is reset, with its children, after each error
+  context_ = nullptr;
+  return std::exchange(data_, nullptr);
+}
+
 const char *Error::what() const noexcept {
   return data_ != nullptr && data_->message != nullptr ? data_->message : "unknown error";
 }

@@ -26,8 +26,8 @@ public:
   std::string sqlstate() const;
   std::string detail() const;
   std::string column_name() const;
-  // Gives the data away, with its context; the caller raises it.
-  ErrorData *release() noexcept { context_ = nullptr; return std::exchange(data_, nullptr); }
+  // Gives the data to PostgreSQL, which frees it when the error that the caller raises with it is over.
+  ErrorData *release() noexcept;
 
 private:
   ErrorData *data_;
