@@ -52,7 +52,7 @@ class Session:
 
     @cached_property
     def cluster(self) -> Cluster:
-        return Cluster().start()
+        return Cluster().__enter__()
 
     def remove(self) -> None:
         if "cluster" in self.__dict__:

@@ -1,12 +1,13 @@
 """A Kafka broker of one node: Apache's own for the tests, librdkafka's mock cluster where no Java is wanted."""
 
+import contextlib
 import os
 import select
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,7 +154,8 @@ class Broker(KafkaClient):
         text = PROPERTIES.format(port=self.port, controller=free_port(), data=self.root / "data")
         text += "".join(f"{name}={value}\n" for name, value in (settings or {}).items())
         self._properties.write_text(text)
-        self._format()
+        with self._removed_on_failure():
+            self._format()
 
     def _java(self, main: str, *arguments: str) -> list[str]:
         if not self._libs.is_dir():
@@ -213,8 +215,18 @@ class Broker(KafkaClient):
         self.kill()
         shutil.rmtree(self.root, ignore_errors=True)
 
+    @contextlib.contextmanager
+    def _removed_on_failure(self) -> Iterator[None]:
+        """Until __enter__ has returned, nobody else cleans up, also not after Ctrl-C."""
+        try:
+            yield
+        except BaseException:
+            self.remove()
+            raise
+
     def __enter__(self) -> "Broker":
-        return self.start()
+        with self._removed_on_failure():
+            return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.remove()

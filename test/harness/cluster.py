@@ -62,7 +62,8 @@ class Cluster:
         self._checked = 0
         self._kill_announced = False
         give_to_server(self.root)
-        self._initdb({"shared_preload_libraries": preload, **(settings or {})})
+        with self._removed_on_failure():
+            self._initdb({"shared_preload_libraries": preload, **(settings or {})})
 
     def _initdb(self, settings: Mapping[str, str]) -> None:
         command = [str(bindir() / "initdb"), "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
@@ -150,8 +151,18 @@ class Cluster:
         finally:
             shutil.rmtree(self.root, ignore_errors=True)
 
+    @contextlib.contextmanager
+    def _removed_on_failure(self) -> Iterator[None]:
+        """Until __enter__ has returned, nobody else cleans up, also not after Ctrl-C."""
+        try:
+            yield
+        except BaseException:
+            self.remove()
+            raise
+
     def __enter__(self) -> "Cluster":
-        return self.start()
+        with self._removed_on_failure():
+            return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.remove()
