@@ -29,11 +29,11 @@ comment on function migrator.running_migration(text) is 'Id of the running migra
 create or replace function migrator.pause_migration(company text) returns text
   language plpgsql strict security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  id constant bigint := migrator.running_migration(company);
+  run constant bigint := migrator.running_migration(company);
 begin
-  update migrator.migration m set paused = true where m.id = pause_migration.id;
-  insert into in_migration.log (company, migration_id, message) values (company, id, 'paused by ' || session_user);
-  return format('paused: migration %s', id);
+  update migrator.migration m set paused = true where m.id = run;
+  insert into in_migration.log (company, migration_id, message) values (company, run, 'paused by ' || session_user);
+  return format('paused: migration %s', run);
 end
 $$;
 comment on function migrator.pause_migration(text) is
@@ -42,12 +42,12 @@ comment on function migrator.pause_migration(text) is
 create or replace function migrator.resume_migration(company text) returns text
   language plpgsql strict security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  id constant bigint := migrator.running_migration(company);
+  run constant bigint := migrator.running_migration(company);
 begin
-  update migrator.migration m set paused = false where m.id = resume_migration.id;
-  insert into in_migration.log (company, migration_id, message) values (company, id, 'resumed by ' || session_user);
+  update migrator.migration m set paused = false where m.id = run;
+  insert into in_migration.log (company, migration_id, message) values (company, run, 'resumed by ' || session_user);
   perform migrator.try_to_start_migration(company);
-  return format('resumed: migration %s', id);
+  return format('resumed: migration %s', run);
 end
 $$;
 comment on function migrator.resume_migration(text) is
@@ -56,12 +56,12 @@ comment on function migrator.resume_migration(text) is
 create or replace function migrator.cancel_migration(company text) returns text
   language plpgsql strict security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  id constant bigint := migrator.running_migration(company);
+  run constant bigint := migrator.running_migration(company);
 begin
   update migrator.migration m set state = 'CANCELLED', waiting = null, finished_at = clock_timestamp()
-  where m.id = cancel_migration.id;
-  insert into in_migration.log (company, migration_id, message) values (company, id, 'cancelled by ' || session_user);
-  return format('cancelled: migration %s', id);
+  where m.id = run;
+  insert into in_migration.log (company, migration_id, message) values (company, run, 'cancelled by ' || session_user);
+  return format('cancelled: migration %s', run);
 end
 $$;
 comment on function migrator.cancel_migration(text) is
