@@ -7,6 +7,18 @@
 namespace migrator::kafka {
 namespace {
 
+// Administration goes through the controller, and librdkafka waits for it. A simulated cluster names one that does not
+// exist.
+bool has_controller(Client &client, const Deadline &deadline) {
+  const rd_kafka_metadata_t *raw = nullptr;
+  (void)rd_kafka_metadata(client.get(), 0, nullptr, &raw, std::max(deadline.left_ms(2000), 1));
+  Metadata const metadata(raw);
+  if (!metadata) return true;  // not known: the request itself will tell
+  std::int32_t const controller = rd_kafka_controllerid(client.get(), std::max(deadline.left_ms(1000), 1));
+  return std::any_of(metadata->brokers, metadata->brokers + metadata->broker_cnt,
+                     [controller](const rd_kafka_metadata_broker_t &broker) { return broker.id == controller; });
+}
+
 AdminOptions admin_options(Client &client, rd_kafka_admin_op_t operation, const Deadline &deadline) {
   AdminOptions options(rd_kafka_AdminOptions_new(client.get(), operation));
   char reason[256];
@@ -32,7 +44,7 @@ Event answer(Client &client, rd_kafka_queue_t *queue, const std::string &doing, 
 std::vector<Configuration> describe(Client &client, rd_kafka_ResourceType_t type, const std::vector<std::string> &names,
                                     const Deadline &deadline) {
   std::vector<Configuration> result(names.size());
-  if (names.empty()) return result;
+  if (names.empty() || !has_controller(client, deadline)) return result;
   std::vector<ConfigResource> resources;
   std::vector<rd_kafka_ConfigResource_t *> pointers;
   for (const std::string &name : names)
@@ -131,6 +143,10 @@ Configuration broker_configuration(Client &client, std::int32_t broker_id, const
 
 void create_marker_topic(Client &client, const std::string &name, std::uint32_t partitions, Creation creation, const Deadline &deadline) {
   std::string const doing = "creating topic \"" + name + "\"";
+  if (!has_controller(client, deadline)) {
+    if (creation == Creation::create) create_by_asking(client, name, deadline);
+    return;
+  }
   char reason[256] = "";
   NewTopic const topic(rd_kafka_NewTopic_new(name.c_str(), static_cast<int>(partitions), -1, reason, sizeof reason));
   if (!topic) throw failure(RD_KAFKA_RESP_ERR__INVALID_ARG, doing, reason);
@@ -145,21 +161,16 @@ void create_marker_topic(Client &client, const std::string &name, std::uint32_t 
   Queue const queue(rd_kafka_queue_new(client.get()));
   rd_kafka_NewTopic_t *topics[] = {topic.get()};
   rd_kafka_CreateTopics(client.get(), topics, 1, options.get(), queue.get());
-  try {
-    Event const event = answer(client, queue.get(), doing, deadline);
-    std::size_t count = 0;
-    const rd_kafka_topic_result_t **results =
-        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
-    for (std::size_t i = 0; i < count; ++i) {
-      rd_kafka_resp_err_t const code = rd_kafka_topic_result_error(results[i]);
-      const char *said = rd_kafka_topic_result_error_string(results[i]);
-      // Another worker may have been faster.
-      if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
-        throw failure(code, doing, said == nullptr ? "" : said);
-    }
-  } catch (const Failure &e) {
-    if (e.failed().code != rd_kafka_err2name(RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE)) throw;
-    if (creation == Creation::create) create_by_asking(client, name, deadline);
+  Event const event = answer(client, queue.get(), doing, deadline);
+  std::size_t count = 0;
+  const rd_kafka_topic_result_t **results =
+      rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
+  for (std::size_t i = 0; i < count; ++i) {
+    rd_kafka_resp_err_t const code = rd_kafka_topic_result_error(results[i]);
+    const char *said = rd_kafka_topic_result_error_string(results[i]);
+    // Another worker may have been faster.
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+      throw failure(code, doing, said == nullptr ? "" : said);
   }
 }
 

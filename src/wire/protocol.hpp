@@ -61,7 +61,7 @@ struct Marker {
 
 struct TopicInfo {
   std::uint32_t partitions = 0;
-  std::uint64_t max_message_bytes = 0;  // key + value + overhead that the topic and this client accept
+  std::uint64_t max_message_bytes = 0;  // what key and value may sum to; a larger message is Fault::record
 };
 
 struct Opened {
@@ -107,7 +107,7 @@ struct Failed {
 
 struct Check {
   Properties properties;
-  std::string transactional_id;    // only to test the right to use it; it is not initialised
+  std::string transactional_id;    // tried with "-check" behind it, so that nobody is fenced
   std::string marker_topic;
   std::vector<std::string> topics;
   std::uint32_t deadline_ms = 10000;

@@ -36,3 +36,8 @@ $1: $(UNIT_TESTS:%=build/$1/%) build/$1/migrator_kafka
 endef
 $(eval $(call unit_rules,unit))
 $(eval $(call unit_rules,unit-sanitize))
+
+# What the client process costs and how long a recovery takes; usage in the source.
+build/client_bench: test/bench/client_bench.cpp $(wildcard src/wire/*.cpp) test/unit/client_process.hpp
+	@mkdir -p $(@D)
+	$(CXX) -O2 -std=c++20 -Wall -Wextra -Wshadow -Isrc -o $@ $(filter %.cpp,$^) -lrdkafka
