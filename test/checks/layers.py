@@ -1,5 +1,6 @@
 """Includes follow the table of rooms in docs/architecture.md; each foreign library has one room."""
 
+import os
 import re
 import subprocess
 
@@ -24,7 +25,7 @@ def read_rooms() -> dict[str, set[str]]:
 
 def main() -> None:
     rooms = read_rooms()
-    done = subprocess.run(["pg_config", "--includedir-server"], check=True, capture_output=True, text=True)
+    done = subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), "--includedir-server"], check=True, capture_output=True, text=True)
     server_headers = done.stdout.strip()
     source_root = ROOT / "src"
     faults = [
