@@ -153,6 +153,13 @@ begin
     order by r.is_table desc, r.is_taken, r.relname, r.old_name limit 1;
     exit when not found;
 
+    -- A chunk on its way knows its table by name.
+    if exists (select from migrator.migration m where m.company = its_company
+               and (m.state = 'RUNNING' or exists (select from migrator.chunk c where c.migration_id = m.id and c.state = 'CLAIMED'))) then
+      raise object_not_in_prerequisite_state using
+        message = format('cannot rename "%s" to "%s" while rows of company "%s" are on their way to Kafka', step.old_name, step.new_name, its_company),
+        hint = 'Wait for the end of the migration; what a cancelled one left behind is settled by the next.';
+    end if;
     if step.is_taken and not step.moves_on then
       raise exception 'cannot rename "%" to "%": that name is taken in %', step.old_name, step.new_name,
           case when step.is_table then format('schema "%s"', its_schema) else format('table "%s"', step.relname) end
@@ -317,7 +324,7 @@ begin
       select nth, 'table', name, oid, array['select', 'insert', 'update', 'delete', 'truncate'], null, 'migrator_supplier'
       from own where kind <> 'tracking'
       union all
-      select nth, 'table', name, oid, array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger'],
+      select nth, 'table', name, oid, array['select', 'insert', 'update', 'delete', 'truncate'],
              null, 'migrator_admin' from own
       union all
       select nth, 'table', name, oid, array['select'], null, r

@@ -39,6 +39,27 @@ $$;
 comment on function migrator.pause_migration(text) is
   'Nothing is claimed any more; chunks on their way end. In force within a second, also after a restart, until resume_migration.';
 
+-- While rows are on their way, where they came from and where they go must stay.
+create or replace function migrator.keep_while_running() returns trigger
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if tg_op = 'UPDATE' and new.in_schema = old.in_schema and new.kafka_server is not distinct from old.kafka_server then
+    return new;
+  end if;
+  if exists (select from migrator.migration m where m.company = old.code
+             and (m.state = 'RUNNING' or exists (select from migrator.chunk c where c.migration_id = m.id and c.state = 'CLAIMED'))) then
+    raise object_not_in_prerequisite_state using
+      message = case when tg_op = 'DELETE' then format('company "%s" has rows on their way to Kafka', old.code)
+                     else format('in_schema and kafka_server of company "%s" cannot change while rows are on their way to Kafka', old.code) end,
+      hint = 'Wait for the end of the migration; what a cancelled one left behind is settled by the next.';
+  end if;
+  return case when tg_op = 'DELETE' then old else new end;
+end
+$$;
+comment on function migrator.keep_while_running() is 'Refuses changes of a company that would leave claimed rows behind.';
+create or replace trigger keep_while_running before update or delete on migrator.company
+  for each row execute function migrator.keep_while_running();
+
 create or replace function migrator.resume_migration(company text) returns text
   language plpgsql strict security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -61,6 +82,9 @@ begin
   update migrator.migration m set state = 'CANCELLED', waiting = null, finished_at = clock_timestamp()
   where m.id = run;
   insert into in_migration.log (company, migration_id, message) values (company, run, 'cancelled by ' || session_user);
+  -- A long statement of the runner (a copy, a hook) must not outlast the run.
+  perform pg_terminate_backend(a.pid) from pg_stat_activity a
+  where a.datname = current_database() and a.application_name = format('migrator runner %s/0', run) and a.backend_type = 'migrator runner';
   return format('cancelled: migration %s', run);
 end
 $$;
@@ -201,7 +225,8 @@ begin
   delete from migrator.chunk where id in (
     select c.id from migrator.chunk c
     where c.finished_at < oldest
-      and exists (select from migrator.chunk n where n.server = c.server and n.slot = c.slot and n.claimed_at > c.claimed_at)
+      and (c.marker_offset is null
+           or exists (select from migrator.chunk n where n.server = c.server and n.slot = c.slot and n.marker_offset > c.marker_offset))
       and not exists (select from migrator.migration m where m.id = c.migration_id and m.state = 'RUNNING')
     order by c.finished_at limit row_limit);
   get diagnostics touched = row_count;
@@ -225,7 +250,7 @@ begin
 end
 $$;
 comment on function migrator.hook_role() is 'Keeps hooks from running with more rights than their author has.';
-create trigger hook_role before insert or update on migrator.hook
+create or replace trigger hook_role before insert or update on migrator.hook
   for each row execute function migrator.hook_role();
 
 revoke all on all functions in schema migrator from public;

@@ -51,9 +51,15 @@ std::string take_load(const std::string &table, std::int64_t &tracking) {
   std::string const row = "row " + newest.text(0) + " in process_tracking";
   if (newest.flag(2)) return row + " was migrated already";
   if (newest.text(1) != "1") return "load_status of " + row + " is " + newest.rows[0][1].value_or("null");
-  if (pg::execute("select from " + table + " where id = $1::bigint for update skip locked", {newest.text(0)}).processed == 0)
-    return row + " is locked by another session";
+  if (pg::execute("select from " + table + " where id = $1::bigint and load_status = 1 for update skip locked", {newest.text(0)}).processed == 0)
+    return row + " is being changed by another session";
   return "";
+}
+
+// Does a row of process_tracking belong to a run that was cancelled?
+bool was_cancelled(const std::string &company, std::int64_t tracking) {
+  return pg::execute("select from (select state from migrator.migration where company = $1 and tracking_id = $2::integer "
+                     "order by id desc limit 1) as last where state = 'CANCELLED'", {company, std::to_string(tracking)}).processed > 0;
 }
 
 std::string try_to_start(const std::string &company) {
@@ -87,11 +93,14 @@ std::string try_to_start(const std::string &company) {
   if (owner.empty()) return refuse("table " + table + " does not exist");
 
   std::int64_t tracking = 0;
+  std::string reason;
   {
     pg::AsRole const as_owner(static_cast<std::uint32_t>(owner.bigint()));
-    std::string const reason = take_load(table, tracking);
-    if (!reason.empty()) return refuse(reason);
+    reason = take_load(table, tracking);
   }
+  if (!reason.empty() && was_cancelled(company, tracking))
+    reason = "row " + std::to_string(tracking) + " in process_tracking belongs to a migration that was cancelled; a new row starts the next one";
+  if (!reason.empty()) return refuse(reason);
   std::int64_t const id =
       pg::execute("insert into migrator.migration (company, tracking_id) values ($1, $2::integer) returning id",
                   {company, std::to_string(tracking)})
@@ -115,6 +124,12 @@ std::uint64_t reset_failed(const InTable &table) {
   return pg::execute("update " + table.quoted + " set in_status = ''" + release + " where in_status = 'ERROR'").processed;
 }
 
+std::int64_t newest_load(const std::string &table, const pg::Result &owner) {
+  if (owner.empty()) return 0;
+  pg::AsRole const as_owner(static_cast<std::uint32_t>(owner.bigint()));
+  return pg::execute("select coalesce(max(id), 0) from " + table).bigint();
+}
+
 std::string retry_failed(const std::string &company, const pg::Text &bo) {
   Layout const layout = read_layout(company);
   if (bo && pg::execute("select from migrator.bo where company = $1 and code = $2", {company, bo}).processed == 0)
@@ -128,10 +143,12 @@ std::string retry_failed(const std::string &company, const pg::Text &bo) {
   // A load of our own carries them, unless the supplier is about to hand over: then they go with his.
   std::string const table = layout.quoted_schema + ".process_tracking";
   pg::Result const owner = pg::execute("select relowner::bigint from pg_class where oid = to_regclass($1)", {table});
+  bool const cancelled = was_cancelled(company, newest_load(table, owner));
   if (!owner.empty()) {
     pg::AsRole const as_owner(static_cast<std::uint32_t>(owner.bigint()));
     pg::execute("insert into " + table + " (oper_date, load_status) select oper_date, 1 from " + table +
-                " t where id = (select max(id) from " + table + ") and ins_inkafka_status = 1");
+                " t where id = (select max(id) from " + table + ") and (ins_inkafka_status = 1 or $1::boolean)",
+                {cancelled ? "t" : "f"});
   }
   return answer + try_to_start(company);
 }
@@ -179,7 +196,7 @@ MIGRATOR_FUNCTION(migrator_adopt) {
                 "data_directory = current_setting('data_directory'), adopted_at = clock_timestamp() "
                 "from pg_control_system() c, pg_database d where d.datname = current_database()");
     // What the markers say is read anew, from their beginning.
-    pg::execute("update migrator.slot set cluster_id = null, next_marker_offset = 0, recovered_for = null");
+    pg::execute("update migrator.slot set cluster_id = null, next_marker_offset = 0, recovered_for = null, in_doubt = null, in_doubt_offset = null");
     pg::execute("insert into in_migration.log (message) values ('adopted by ' || session_user)");
   }
   return pg::return_text("adopted: this database publishes from now on");

@@ -8,16 +8,37 @@
 namespace migrator::migration {
 namespace {
 
+// Columns that a supplier made of another type are read by a cast; it must be one that cannot fail on a value.
+void check_columns(const InTable &table) {
+  for (const FieldColumn &field : table.columns) {
+    const char *category = field.type == "date" ? "D" : field.type == "flag" ? "B" : field.type == "number" ? "N" : nullptr;
+    if (field.column.empty()) continue;
+    pg::Result const type = pg::execute(
+        "select format_type(a.atttypid, a.atttypmod), t.typcategory::text from pg_attribute a join pg_type t on t.oid = a.atttypid "
+        "where a.attrelid = $1::regclass and a.attname = $2 and not a.attisdropped",
+        {table.quoted, field.column});
+    std::string const name = "column " + pg::quote_identifier(field.column) + " of " + table.quoted;
+    if (type.empty()) throw Error("42703", name + " does not exist").hint("Run select migrator.apply_in_ddl(...).");
+    if (category != nullptr && type.text(1) != category)
+      throw Error("42804", name + " has type " + type.text(0) + ", which does not fit field \"" + field.field + "\" of type " + field.type)
+          .hint("Change the column's type to what generate_in_ddl says.");
+  }
+}
+
 void read_relation(const Layout &layout, InTable &table) {
   pg::Result const relation = pg::execute(
-      "select c.relowner::bigint from pg_class c join pg_namespace n on n.oid = c.relnamespace "
-      "where n.nspname = $1 and c.relname = $2 and c.relkind in ('r', 'p')",
+      "select c.relowner::bigint, c.relkind = 'r' and not c.relhassubclass from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+      "where n.nspname = $1 and c.relname = $2",
       {layout.schema, table.name});
   if (relation.empty())
     throw Error("42P01", "table " + table.quoted + " does not exist")
         .detail("The structure of company \"" + layout.company + "\" asks for it.")
         .hint("Run select migrator.apply_in_ddl(" + pg::quote_literal(layout.company) + ").");
+  if (!relation.flag(1))
+    throw Error(sqlstate::wrong_object_type, table.quoted + " is no plain table")
+        .hint("In-tables may be neither views nor foreign, and have no partitions or children.");
   table.owner = static_cast<std::uint32_t>(relation.bigint());
+  check_columns(table);
 }
 
 }  // namespace

@@ -92,6 +92,7 @@ void Run::begin() {
     pg::execute("select migrator.clean()");
     transaction.commit();
   }
+  clean_working_tables();
   drop_old_copies();
   if (layout_.copy_days > 0) copy_tables();
   for (const InTable &table : layout_.tables)
@@ -100,7 +101,11 @@ void Run::begin() {
 }
 
 void Run::copy_tables() {
-  for (const InTable &table : layout_.tables) copy_table(table);
+  for (const InTable &table : layout_.tables) {
+    heartbeat();
+    if (!control().running) return;
+    copy_table(table);
+  }
 }
 
 void Run::copy_table(const InTable &table) {
@@ -125,22 +130,45 @@ void Run::copy_table(const InTable &table) {
   transaction.commit();
 }
 
-void Run::drop_old_copies() {
+// The lists of tasks and errors are kept as long as the operator's other tables.
+void Run::clean_working_tables() const {
   pg::Transaction transaction;
-  pg::Result const old = pg::execute(
-      "select i.id, i.copy_name, c.relowner::bigint from in_migration.copy_table_info i "
-      "left join pg_class c on c.oid = to_regclass(i.copy_name) "
-      "where i.company = $1 and i.dropped_at is null and i.created_at < clock_timestamp() - make_interval(days => $2::integer) "
-      "order by i.id limit 1000",
-      {company_, std::to_string(std::max(layout_.copy_days, 1))});
-  for (const std::vector<pg::Text> &row : old.rows) {
-    if (row[2]) {
-      pg::AsRole const as_owner(static_cast<std::uint32_t>(std::stoul(*row[2])));
-      pg::execute("drop table " + row[1].value());
-    }
-    pg::execute("update in_migration.copy_table_info set dropped_at = clock_timestamp() where id = $1::bigint", {row[0]});
+  pg::AsRole const as_owner(layout_.owner);
+  for (const char *table : {"task", "err"}) {
+    std::string const name = layout_.quoted_schema + "." + table, column = table[0] == 't' ? "coalesce(finished_at, started_at)" : "at";
+    pg::execute("delete from " + name + " where ctid = any (array(select ctid from " + name + " where migration_id <> $1::bigint and " +
+                    column + " < clock_timestamp() - interval '10 days' limit 10000))",
+                {number(id_)});
   }
   transaction.commit();
+}
+
+// A copy that cannot be dropped, because something depends on it, holds up no migration.
+void Run::drop_old_copies() {
+  pg::Result old;
+  {
+    pg::Transaction transaction;
+    old = pg::execute(
+        "select i.id, i.copy_name, c.relowner::bigint from in_migration.copy_table_info i "
+        "left join pg_class c on c.oid = to_regclass(i.copy_name) "
+        "where i.company = $1 and i.dropped_at is null and i.created_at < clock_timestamp() - make_interval(days => $2::integer) "
+        "order by i.id limit 1000",
+        {company_, std::to_string(std::max(layout_.copy_days, 1))});
+    transaction.commit();
+  }
+  for (const std::vector<pg::Text> &row : old.rows) {
+    try {
+      pg::Transaction transaction;
+      if (row[2]) {
+        pg::AsRole const as_owner(static_cast<std::uint32_t>(std::stoul(*row[2])));
+        pg::execute("drop table if exists " + row[1].value());
+      }
+      pg::execute("update in_migration.copy_table_info set dropped_at = clock_timestamp() where id = $1::bigint", {row[0]});
+      transaction.commit();
+    } catch (const pg::Error &error) {
+      record_error("drop of " + row[1].value(), error.sqlstate(), error.what());
+    }
+  }
 }
 
 // The unique index forbids them. Where somebody dropped it, nobody can say which of two rows is right.
@@ -170,8 +198,8 @@ void Run::refuse_duplicates(const InTable &table) {
 
 void Run::plan() {
   pg::Transaction transaction(pg::Isolation::repeatable_read);
-  pg::Result const row = pg::execute("select stage from migrator.migration where id = $1::bigint for update", {number(id_)});
-  if (row.bigint() > 0) return;  // planned before a crash; what is open is rolled back
+  pg::Result const row = pg::execute("select stage > 0 or state <> 'RUNNING' from migrator.migration where id = $1::bigint for update", {number(id_)});
+  if (row.flag()) return;  // planned before a crash, or cancelled meanwhile; what is open is rolled back
   std::vector<TaskPlan> plans;
   auto const add = [&](Stage stage, const char *type, const std::string &title, const std::string &table = "") {
     plans.push_back({.stage = stage, .type = type, .title = title, .table = table});
@@ -251,6 +279,22 @@ std::int64_t Run::plan_table(const InTable &table, std::vector<TaskPlan> &plans)
   return rows;
 }
 
+bool Run::has_leftovers() const {
+  pg::Transaction transaction;
+  bool const found = pg::execute("select from migrator.chunk c join migrator.migration m on m.id = c.migration_id "
+                                 "where c.state = 'CLAIMED' and m.company = $1 and m.state <> 'RUNNING' limit 1", {company_})
+                         .processed > 0;
+  transaction.commit();
+  return found;
+}
+
+std::string Run::boundary() const {
+  pg::Transaction transaction;
+  std::string const text = pg::execute("select coalesce(boundary, '') from migrator.migration where id = $1::bigint", {number(id_)}).text();
+  transaction.commit();
+  return text;
+}
+
 bool Run::ended(Stage stage) const {
   pg::Transaction transaction;
   bool const open = !open_tasks(layout_, id_, stage).empty() ||
@@ -274,7 +318,8 @@ void Run::work(Stage stage) {
   if (stage == Stage::finished) {
     pg::execute("update migrator.migration set state = 'DONE', waiting = null, finished_at = clock_timestamp() "
                 "where id = $1::bigint and state = 'RUNNING'", {number(id_)});
-    pg::execute("insert into in_migration.log (company, migration_id, message) values ($1, $2::bigint, 'finished')", {company_, number(id_)});
+    pg::execute("insert into in_migration.log (company, migration_id, message) select company, id, 'finished' from migrator.migration "
+                "where id = $1::bigint and state = 'DONE'", {number(id_)});
   } else {
     pg::execute("update migrator.migration set stage = $2::integer where id = $1::bigint",
                 {number(id_), number(static_cast<int>(stage) + 1)});
@@ -322,7 +367,9 @@ void Run::copy_errors() const {
     if (pg::execute("select from " + err + " where migration_id = $1::bigint limit 1", {number(id_)}).processed == 0) return;
     copy = layout_.quoted_schema + "." +
            pg::execute("select 'copy_' || to_char(current_date, 'YYYY_MM_DD') || '_err'").text();
-    pg::execute("create table if not exists " + copy + " as table " + err + " with no data");
+    pg::Result const owner = pg::execute("select relowner = $2::oid from pg_class where oid = to_regclass($1)", {copy, number(layout_.owner)});
+    if (owner.empty()) pg::execute("create table " + copy + " as table " + err + " with no data");
+    else if (!owner.flag()) throw Error(sqlstate::insufficient_privilege, "table " + copy + " belongs to somebody else").hint("Rename it or drop it.");
     rows = std::to_string(pg::execute("insert into " + copy + " select * from " + err + " where migration_id = $1::bigint", {number(id_)}).processed);
   }
   pg::execute("insert into in_migration.copy_table_info (company, table_name, copy_name, rows) values ($1, $2, $3, $4::bigint)",
@@ -356,11 +403,20 @@ void Run::run_hooks() {
       }
       transaction.commit();
     } catch (const pg::Error &error) {
-      record_error(place, error.sqlstate(), error.what());
+      record_error(place, error.sqlstate(), error.public_message());
     } catch (const Error &error) {
       record_error(place, error.sqlstate(), error.message());
     }
   }
+}
+
+void report_death(std::int64_t migration, const std::string &sqlstate, const std::string &message) {
+  pg::Transaction transaction;
+  pg::execute("update migrator.migration set waiting = $2 where id = $1::bigint and state = 'RUNNING'", {number(migration), message});
+  pg::execute("insert into in_migration.errors (company, migration_id, place, sqlstate, message) "
+              "select company, id, 'start of a worker', $2, $3 from migrator.migration where id = $1::bigint",
+              {number(migration), sqlstate, message});
+  transaction.commit();
 }
 
 }  // namespace migrator::migration

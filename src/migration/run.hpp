@@ -34,6 +34,10 @@ public:
 
   void begin();                 // BEGIN: copies, boundary, tasks
   bool ended(Stage stage) const;
+  // Chunks of cancelled runs that are still to be settled: their rows may belong to this run.
+  bool has_leftovers() const;
+  // The snapshot taken in begin(), as text; "" before.
+  std::string boundary() const;
   // Does the stage's own tasks; published stages have none. Then moves on to the next stage.
   void work(Stage stage);
 
@@ -41,6 +45,7 @@ private:
   void copy_tables();
   void copy_table(const InTable &table);
   void drop_old_copies();
+  void clean_working_tables() const;
   void refuse_duplicates(const InTable &table);
   void plan();
   std::int64_t plan_table(const InTable &table, std::vector<TaskPlan> &plans);
@@ -56,5 +61,8 @@ private:
   std::uint32_t tracking_owner_ = 0;
   Layout layout_;
 };
+
+// For a worker that ends by an error before it has a Run: leaves the reason where the operator looks.
+void report_death(std::int64_t migration, const std::string &sqlstate, const std::string &message);
 
 }  // namespace migrator::migration

@@ -8,6 +8,7 @@ int heartbeat_timeout = 30;
 int chunk_rows = 50000;
 int chunk_bytes = 36864;
 int schedule = 60;
+int kafka_timeout = 60;
 
 void define_settings() {
   pg::define_integer("migrator.heartbeat_timeout", "Age at which the heartbeat of a run is stale and the run is taken over.",
@@ -18,6 +19,8 @@ void define_settings() {
                      262144, "kB");
   pg::define_integer("migrator.schedule", "Interval at which the launcher tries to start migrations.", &schedule, 60, 1,
                      86400, "s");
+  pg::define_integer("migrator.kafka_timeout", "Time that Kafka has for one answer; after it the client process is replaced.",
+                     &kafka_timeout, 60, 5, 3600, "s");
 }
 
 }  // namespace migrator::migration

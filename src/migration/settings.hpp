@@ -9,6 +9,7 @@ extern int heartbeat_timeout;  // s: a heartbeat older than this is stale
 extern int chunk_rows;         // most rows of a chunk
 extern int chunk_bytes;        // kB: most bytes of a chunk's messages
 extern int schedule;           // s: interval of the launcher
+extern int kafka_timeout;      // s: for opening a slot, and for one transaction
 
 void define_settings();
 

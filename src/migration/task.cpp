@@ -1,5 +1,6 @@
 #include "migration/task.hpp"
 
+#include "base/error.hpp"
 #include "pg/spi.hpp"
 
 namespace migrator::migration {
@@ -11,7 +12,22 @@ std::string table_of(const Layout &layout) { return layout.quoted_schema + ".tas
 
 }  // namespace
 
+// What bears one of our names must be the schema owner's: somebody else's table may have somebody else's triggers,
+// which would run with the schema owner's rights.
+void check_working_tables(const Layout &layout) {
+  pg::Result const strange = pg::execute(
+      "select c.oid::regclass from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 "
+      "and c.relname in ('task', 'err', 'last_migration_state') and (c.relowner <> n.nspowner or c.relkind <> "
+      "case c.relname when 'last_migration_state' then 'v' else 'r' end)",
+      {layout.schema});
+  if (!strange.empty())
+    throw Error(sqlstate::insufficient_privilege, "relation " + strange.text() + " is in the way")
+        .detail("The working tables of a migration have this name and belong to the owner of the schema.")
+        .hint("Rename it or drop it.");
+}
+
 void create_working_tables(const Layout &layout) {
+  check_working_tables(layout);
   pg::AsRole const as_owner(layout.owner);
   std::string const &schema = layout.quoted_schema;
   bool const complete = pg::execute("select to_regclass($1) is not null and to_regclass($2) is not null "

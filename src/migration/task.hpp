@@ -32,8 +32,8 @@ inline constexpr bool published(Stage stage) {
 struct Task {
   std::int64_t id = 0;
   std::string table;          // name of the in-table, unquoted
-  pg::Text range_from;        // fields: ids after this one; null: from the first row
-  pg::Text range_to;          // fields: ids up to this one
+  pg::Text range_from;        // fields: first id; null: from the first row
+  pg::Text range_to;          // fields: last id
   std::string position;       // array literal of the last key claimed so far; "": nothing yet
 };
 

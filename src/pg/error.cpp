@@ -27,8 +27,14 @@ std::string Error::detail() const {
   return data_ != nullptr && data_->detail != nullptr ? data_->detail : "";
 }
 
-std::string Error::column_name() const {
-  return data_ != nullptr && data_->column_name != nullptr ? data_->column_name : "";
+std::string Error::public_message() const {
+  std::string const code = sqlstate(), kind = code.substr(0, 2);
+  bool const telling = kind == "22" || kind == "23" || kind == "44" || kind == "P0" || kind[0] > 'X' || (kind[0] >= 'I' && kind[0] <= 'O');
+  if (!telling) return what();
+  std::string text = "error " + code;
+  if (data_ != nullptr && data_->table_name != nullptr) text += std::string(" in table \"") + data_->table_name + "\"";
+  if (data_ != nullptr && data_->constraint_name != nullptr) text += std::string(", constraint \"") + data_->constraint_name + "\"";
+  return text + "; its message may quote row values and is not repeated here";
 }
 
 void throw_pending(MemoryContext caller, uint32 holdoff) {

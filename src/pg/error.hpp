@@ -25,7 +25,9 @@ public:
   const char *what() const noexcept override;  // the message
   std::string sqlstate() const;
   std::string detail() const;
-  std::string column_name() const;
+  // The message, unless it may quote values of a row (data exceptions, constraints, errors that user code raises):
+  // then what is known without them. For logs and for readers who may not see the rows.
+  std::string public_message() const;
   // Gives the data to PostgreSQL, which frees it when the error that the caller raises with it is over.
   ErrorData *release() noexcept;
 

@@ -28,6 +28,7 @@ void describe(BackgroundWorker &worker, const WorkerKind &kind, const Assignment
 // Workers to be started at commit. Plain data: a FATAL exit runs no destructors.
 constexpr int k_most_pending = 64;
 BackgroundWorker pending[k_most_pending];
+SubTransactionId pending_in[k_most_pending];
 int pending_count = 0;
 bool callback_registered = false;
 
@@ -40,7 +41,13 @@ void at_transaction_end(XactEvent event, void *) {
         ereport(WARNING, (errmsg("no free background worker for %s", pending[i].bgw_name),
                           errhint("Raise max_worker_processes; the run starts when a worker is free.")));
   }
-  if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT) pending_count = 0;
+  if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE) pending_count = 0;
+}
+
+// Subtransactions are numbered in their order, and what one contains has a greater number.
+void at_subtransaction_end(SubXactEvent event, SubTransactionId ended, SubTransactionId, void *) {
+  if (event == SUBXACT_EVENT_ABORT_SUB)
+    while (pending_count > 0 && pending_in[pending_count - 1] >= ended) pending_count--;
 }
 
 void common_start() {
@@ -88,9 +95,13 @@ void start_worker_at_commit(const WorkerKind &kind, const Assignment &assignment
   if (pending_count == k_most_pending)
     throw migrator::Error(sqlstate::program_limit, "too many migrations started in one transaction");
   if (!callback_registered) {
-    call([] { RegisterXactCallback(at_transaction_end, nullptr); });
+    call([] {
+      RegisterXactCallback(at_transaction_end, nullptr);
+      RegisterSubXactCallback(at_subtransaction_end, nullptr);
+    });
     callback_registered = true;
   }
+  pending_in[pending_count] = GetCurrentSubTransactionId();
   describe(pending[pending_count++], kind, assignment);
 }
 
@@ -114,8 +125,9 @@ Assignment begin_worker() {
     SetConfigOption("lock_timeout", "5s", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("max_parallel_workers_per_gather", "0", PGC_USERSET, PGC_S_OVERRIDE);
     // A claim must be on disk before the first byte leaves for Kafka.
-    if (synchronous_commit < SYNCHRONOUS_COMMIT_LOCAL_FLUSH)
-      SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_OVERRIDE);
+    // Set in any case, so that a reload cannot lower it.
+    SetConfigOption("synchronous_commit", synchronous_commit < SYNCHRONOUS_COMMIT_LOCAL_FLUSH ? "local" : GetConfigOption("synchronous_commit", false, false),
+                    PGC_USERSET, PGC_S_OVERRIDE);
   });
   return assignment;
 }

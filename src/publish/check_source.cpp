@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <limits>
 #include <unordered_set>
 
 #include "message/boi_input.hpp"
@@ -47,10 +49,13 @@ void CheckSource::flush(const std::string &owner, const std::string &external_id
   targets.clear();
 }
 
-// One ordered pass over the range of the owners; what belongs to others is passed over.
-void CheckSource::encode(const std::vector<std::string> &owners, Batch &batch) {
-  if (owners.empty()) return;
+// One ordered pass over the range of the owners; what belongs to others is passed over. Ends early, after a whole
+// owner, when the batch is full. Returns the last owner that is in it.
+std::string CheckSource::encode(const std::vector<std::string> &owners, Batch &batch) {
+  if (owners.empty()) return "";
   std::unordered_set<std::string> const wanted(owners.begin(), owners.end());
+  // A part is a message, and must fit into one with room for its head.
+  std::size_t const part_bytes = std::min<std::size_t>(k_part_bytes, context_.limit / 2);
   pg::AsRole const as_owner(context_.table.owner);
   std::string const &owner = context_.table.owner_column, &target = context_.table.target_column;
   pg::RowCursor rows("select " + owner + "::text, " + target + "::text from " + context_.table.quoted + " where " + owner + " >= $1 and " +
@@ -63,10 +68,11 @@ void CheckSource::encode(const std::vector<std::string> &owners, Batch &batch) {
   while (rows.next()) {
     if (!wanted.contains(std::string(rows[0].raw))) continue;
     bool const other = rows[0].raw != current;
-    if (!targets.empty() && (other || bytes > k_part_bytes)) {
+    if (!targets.empty() && (other || bytes > part_bytes)) {
       flush(current, external_id, part, targets, batch);
       bytes = 0;
       part = other ? 0 : part + 1;
+      if (other && batch.messages.size() >= context_.most_bytes) return current;
     }
     if (other) part = 0;
     current = rows[0].raw;
@@ -75,6 +81,7 @@ void CheckSource::encode(const std::vector<std::string> &owners, Batch &batch) {
     bytes += rows[1].text.size() + names_.field.size() + names_.target_bo.size() + 48;
   }
   if (!targets.empty()) flush(current, external_id, part, targets, batch);
+  return owners.back();
 }
 
 Claim CheckSource::claim(const migration::Task &task, Batch &batch) {
@@ -84,16 +91,19 @@ Claim CheckSource::claim(const migration::Task &task, Batch &batch) {
                             : owners(" and " + context_.table.owner_column + " > $2", {parse_key(task.position).at(0)});
   claim.exhausted = found.size() < static_cast<std::size_t>(k_owners);
   if (found.empty()) return claim;
-  encode(found, batch);
-  claim.rows = static_cast<std::int64_t>(batch.keys.size());
   claim.from = {found.front()};
-  claim.to = {found.back()};
+  claim.to = {encode(found, batch)};
+  claim.exhausted = claim.exhausted && claim.to.front() == found.back();
+  claim.rows = static_cast<std::int64_t>(batch.keys.size());
   return claim;
 }
 
 void CheckSource::read_again(const Chunk &chunk, Batch &batch) {
-  encode(owners(" and " + context_.table.owner_column + " >= $2 and " + context_.table.owner_column + " <= $3",
-                {chunk.from.at(0), chunk.to.at(0)}),
+  context_.most_bytes = std::numeric_limits<std::uint64_t>::max();  // the chunk's range is the limit
+  std::string const refused = pg::execute("select coalesce(refused, '{}') from migrator.chunk where id = $1::uuid", {chunk.id}).text();
+  encode(owners(" and " + context_.table.owner_column + " >= $2 and " + context_.table.owner_column + " <= $3 and " + context_.table.owner_column +
+                    " <> all ($4::text[])",
+                {chunk.from.at(0), chunk.to.at(0), refused}),
          batch);
 }
 
@@ -101,7 +111,12 @@ std::int64_t CheckSource::finish(const Chunk &chunk) {
   return pg::execute("select rows from migrator.chunk where id = $1::uuid", {chunk.id}).bigint();
 }
 
-// There is no row that could bear the status; err tells.
-void CheckSource::refuse(const Chunk &, const std::vector<Refusal> &refusals) { write_refusals(context_, refusals); }
+// There is no row that could bear the status: the chunk remembers the owners, and err tells.
+void CheckSource::refuse(const Chunk &chunk, const std::vector<Refusal> &refusals) {
+  Key owners;
+  for (const Refusal &refusal : refusals) owners.push_back(refusal.key.at(0));
+  pg::execute("update migrator.chunk set refused = coalesce(refused, '{}') || $2::text[] where id = $1::uuid", {chunk.id, key_literal(owners)});
+  write_refusals(context_, refusals);
+}
 
 }  // namespace migrator::publish

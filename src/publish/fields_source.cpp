@@ -187,9 +187,7 @@ std::int64_t FieldsSource::finish(const Chunk &chunk) {
   pg::AsRole const as_owner(context_.table.owner);
   auto const done = static_cast<std::int64_t>(
       pg::execute("update " + context_.table.quoted + " set in_status = 'DONE'" + k_claimed + " and xmin = $4::xid", range(chunk)).processed);
-  std::vector<pg::Text> parameters = range(chunk);
-  parameters.pop_back();
-  pg::execute("update " + context_.table.quoted + " set in_status = '', occupied_id = null, occupied_at = null" + k_claimed, parameters);
+  release(chunk);
   return done;
 }
 
@@ -206,8 +204,9 @@ void FieldsSource::refuse(const Chunk &chunk, const std::vector<Refusal> &refusa
   {
     pg::AsRole const as_owner(context_.table.owner);
     std::vector<pg::Text> parameters = range(chunk);
-    parameters[3] = pg::array_literal(ids);
-    pg::execute("update " + context_.table.quoted + " set in_status = 'ERROR'" + k_claimed + " and id = any ($4::bigint[])", parameters);
+    parameters.push_back(pg::array_literal(ids));
+    pg::execute("update " + context_.table.quoted + " set in_status = 'ERROR'" + k_claimed + " and xmin = $4::xid and id = any ($5::bigint[])",
+                parameters);
   }
   write_refusals(context_, refusals);
 }

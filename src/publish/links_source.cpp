@@ -8,7 +8,7 @@ namespace {
 
 using pg::Kind;
 enum { k_tid, k_xmin, k_owner, k_target };
-const std::vector<Kind> k_kinds{Kind::tid, Kind::xid, Kind::text, Kind::text};
+std::vector<Kind> kinds() { return {Kind::tid, Kind::xid, Kind::text, Kind::text}; }
 // Keys are always fetched, whatever the topic takes: the claim's range is made of them. The index bounds them.
 constexpr std::size_t k_key_limit = 1 << 20;
 
@@ -59,7 +59,7 @@ Claim LinksSource::claim(const migration::Task &task, Batch &batch) {
       parameters = {position.at(0), position.at(1)};
       where += " and " + pair_ + " > ($1, $2)";
     }
-    pg::RowCursor rows(select_ + where + limit + std::to_string(context_.most_rows), parameters, k_kinds, k_key_limit);
+    pg::RowCursor rows(select_ + where + limit + std::to_string(context_.most_rows), parameters, kinds(), k_key_limit);
     std::int64_t seen = 0;
     claim.exhausted = true;
     while (rows.next()) {
@@ -106,7 +106,7 @@ std::vector<pg::Text> LinksSource::range(const Chunk &chunk) const {
 void LinksSource::read_again(const Chunk &chunk, Batch &batch) {
   pg::AsRole const as_owner(context_.table.owner);
   pg::RowCursor rows(select_ + claimed_ + " and xmin = $5::xid order by " + context_.table.owner_column + ", " + context_.table.target_column,
-                     range(chunk), k_kinds, k_key_limit);
+                     range(chunk), kinds(), k_key_limit);
   Refusal refusal;
   while (rows.next())
     if (!encode(rows, batch, refusal)) throw Error(sqlstate::internal, "a claimed link cannot be encoded any more: " + refusal.reason);
@@ -131,9 +131,9 @@ void LinksSource::refuse(const Chunk &chunk, const std::vector<Refusal> &refusal
   for (const Refusal &refusal : refusals) {
     pg::AsRole const as_owner(context_.table.owner);
     std::vector<pg::Text> parameters = range(chunk);
-    parameters[4] = refusal.key.at(0);
+    parameters.push_back(refusal.key.at(0));
     parameters.push_back(refusal.key.at(1));
-    pg::execute("update " + context_.table.quoted + " set in_status = 'ERROR'" + claimed_ + " and " + pair_ + " = ($5, $6)", parameters);
+    pg::execute("update " + context_.table.quoted + " set in_status = 'ERROR'" + claimed_ + " and xmin = $5::xid and " + pair_ + " = ($6, $7)", parameters);
   }
   write_refusals(context_, refusals);
 }

@@ -14,10 +14,11 @@ namespace {
 
 using migration::Stage;
 
-constexpr std::uint32_t k_publish_deadline = 60000;  // ms, for one Kafka transaction
 constexpr std::uint32_t k_grace = 5000;              // ms that the process may be late before it is killed
 constexpr long k_idle = 100;                         // ms between two looks for work
 constexpr long k_control_interval = 200;             // ms between two looks at pause and cancel
+constexpr auto k_patience = std::chrono::seconds(2); // with Kafka, before its silence becomes the reason of a wait
+const char *const k_conflict = "a row is being changed by another session";
 
 std::string number(std::int64_t value) { return std::to_string(value); }
 
@@ -30,11 +31,10 @@ Publisher::Publisher(std::int64_t migration, int number)
     : run_(migration), number_(number), worker_("Parallel " + std::to_string(number)), topics_(run_.layout().topics()) {
   pg::Transaction transaction;
   pg::Result const row = pg::execute(
-      "select company || '.' || id || '.' || extract(epoch from started_at)::bigint || '.', coalesce(boundary, '') "
+      "select company || '.' || id || '.' || extract(epoch from started_at)::bigint || '.' "
       "from migrator.migration where id = $1::bigint",
       {std::to_string(migration)});
   record_prefix_ = pg::to_utf8(row.text(0));
-  boundary_ = row.text(1);
   transaction.commit();
 }
 
@@ -62,11 +62,10 @@ void Publisher::work() {
     } catch (const pg::Error &error) {
       // Conflicts with the supplier's own transactions pass by themselves; others are news for the operator.
       std::string const code = error.sqlstate();
-      reason = code == "40001" || code == "40P01" ? "a row is being changed by another session"
-               : code == "55P03"                  ? "a lock held by another session"
-               : code == "57014" || code == "57P01" ? throw
-                                                  : error.what();
-      if (code != "40001" && code != "40P01" && code != "55P03") run_.record_error("publish", code, error.what());
+      if (code == "57014") throw;
+      bool const conflict = code == "40001" || code == "40P01";
+      reason = conflict ? k_conflict : code == "55P03" ? "a lock held by another session" : error.public_message();
+      if (!conflict && code != "55P03") run_.record_error("publish", code, reason);
     } catch (const Error &error) {
       reason = error.message() + (error.detail_text().empty() ? "" : "; " + error.detail_text());
       if (error.sqlstate() == sqlstate::internal) run_.record_error("publish", error.sqlstate(), error.message());
@@ -78,10 +77,10 @@ void Publisher::work() {
 
 // Back-off with the reason in sight. Everything of this attempt is dropped: the next one begins with recovery.
 void Publisher::wait_for(const std::string &reason) {
-  client_.reset();
+  close();
   task_.reset();
   failures_++;
-  if (failures_ > 1 || !reason.starts_with("a row is being changed")) {
+  if (failures_ > 1 || reason != k_conflict) {
     run_.set_waiting(reason);
     waiting_ = true;
   }
@@ -92,17 +91,31 @@ void Publisher::wait_for(const std::string &reason) {
   }
 }
 
-// Interrupts a wait for the network when the run is cancelled.
-void Publisher::check_control() const {
+// While Kafka is waited for: ends the wait when the run is cancelled, and tells of it when it lasts.
+void Publisher::watch() {
   if (!run_.control().running) throw Cancelled();
+  if (silence_told_ || Clock::now() - asked_ < k_patience) return;
+  run_.set_waiting("Kafka: server \"" + run_.layout().server + "\" has not answered for some seconds");
+  waiting_ = silence_told_ = true;
+}
+
+void Publisher::ask() {
+  asked_ = Clock::now();
+  silence_told_ = false;
 }
 
 // One piece of work. False: there is none at the moment.
 bool Publisher::step(Stage stage) {
+  // Before the run is planned, only what a cancelled one left behind is settled.
+  if (stage == Stage::begin) return settle_a_slot();
   if (!migration::published(stage)) return false;
   if (settle_a_slot()) return true;
   if (client_ == nullptr) return false;  // another publisher still settles what an earlier run left behind
   if (std::optional<Chunk> const chunk = claimed_chunk()) {
+    if (chunk->migration != run_.id()) {  // taken up between two looks; its own run goes on with it
+      close();
+      return true;
+    }
     const migration::InTable *table = run_.layout().find(chunk->table);
     if (table == nullptr)
       throw Error("42P01", "table \"" + chunk->table + "\" of a chunk on its way is not in the structure any more");
@@ -153,6 +166,7 @@ bool Publisher::claim(Stage stage) {
   if (table == nullptr) throw Error("42P01", "table \"" + task_->table + "\" of a task is not in the structure any more");
 
   batch_.clear();
+  if (boundary_.empty()) boundary_ = run_.boundary();
   Chunk chunk;
   chunk.migration = run_.id();
   chunk.task = task_->id;
@@ -161,7 +175,7 @@ bool Publisher::claim(Stage stage) {
   Claim claimed;
   {
     pg::Transaction transaction(pg::Isolation::repeatable_read);
-    // Pause and cancel are in force for every claim that commits after them.
+    // What is paused or cancelled before the claim's snapshot is not claimed for.
     if (pg::execute("select from migrator.migration where id = $1::bigint and state = 'RUNNING' and not paused", {number(run_.id())}).processed == 0)
       return false;
     source = make_source(stage, context(*table, limit(*table)));
@@ -222,9 +236,11 @@ void Publisher::publish(const Chunk &chunk, Source &source) {
                          "from migrator.chunk where id = $1::uuid", {chunk.id, number(batch_.messages.count())}).text());
     transaction.commit();
   }
-  client_->send(wire::encode(wire::Publish{marker, batch_.messages.count(), k_publish_deadline}), k_grace);
-  client_->send(batch_.messages.finish(), k_publish_deadline);
-  wire::Frame const answer = client_->receive(k_publish_deadline + k_grace);
+  ask();
+  std::uint32_t const deadline = kafka_deadline();
+  client_->send(wire::encode(wire::Publish{marker, batch_.messages.count(), deadline}), k_grace);
+  client_->send(batch_.messages.finish(), deadline);
+  wire::Frame const answer = client_->receive(deadline + k_grace);
   if (answer.type == wire::Type::committed) {
     wire::Committed const committed = wire::decode<wire::Committed>(answer.payload);
     {

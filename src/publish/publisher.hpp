@@ -2,11 +2,13 @@
 // A publisher: takes tasks, claims chunks, has them published, sets the final statuses. See publish/README.md for
 // the protocol and its states.
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "migration/run.hpp"
+#include "migration/settings.hpp"
 #include "pg/transaction.hpp"
 #include "publish/source.hpp"
 #include "server/client.hpp"
@@ -20,6 +22,8 @@ public:
   void work();
 
 private:
+  using Clock = std::chrono::steady_clock;
+
   bool step(migration::Stage stage);
   bool settle_a_slot();
   void open(int slot);
@@ -37,7 +41,10 @@ private:
   std::uint64_t limit(const migration::InTable &table) const;
   std::uint16_t topic_index(const std::string &topic) const;
   [[noreturn]] void stop_in_doubt(const std::string &reason, std::optional<std::int64_t> offset);
-  void check_control() const;
+  void ask();
+  void watch();
+  // ms for one answer of Kafka
+  static std::uint32_t kafka_deadline() { return static_cast<std::uint32_t>(migration::kafka_timeout) * 1000; }
   void wait_for(const std::string &reason);
 
   migration::Run run_;
@@ -45,8 +52,11 @@ private:
   std::string worker_;         // "Parallel 1"
   std::string record_prefix_, boundary_;
   std::vector<std::string> topics_;
-  bool waiting_ = false;       // a reason of ours stands in migration.waiting
+  bool waiting_ = true;        // a reason of ours, or of a worker before us, may stand in migration.waiting
   int failures_ = 0;           // in a row
+  Clock::time_point asked_;    // when Kafka was last asked for something,
+  bool silence_told_ = false;  // and whether its silence since then stands in migration.waiting
+  int others_rounds_ = 0;      // of waiting for another publisher to settle a slot
 
   // The slot we hold, and its open client process.
   int slot_ = -1;

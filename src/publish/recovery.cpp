@@ -15,8 +15,9 @@ namespace migrator::publish {
 namespace {
 
 constexpr int k_slots = 64;                        // a server's slots, and the partitions of its marker topic
-constexpr std::uint32_t k_open_deadline = 45000;   // ms
 constexpr std::uint32_t k_grace = 5000;
+constexpr long k_others = 50;                      // ms between two looks at a slot that another publisher settles
+constexpr int k_others_rounds = 60;
 
 std::string number(std::int64_t value) { return std::to_string(value); }
 std::string lock_name(const std::string &server, int slot) { return "slot " + server + "/" + std::to_string(slot); }
@@ -25,7 +26,9 @@ std::string lock_name(const std::string &server, int slot) { return "slot " + se
 std::string chunk_of(const std::string &marker) {
   std::unique_ptr<json_t, decltype(&json_decref)> const root(json_loadb(marker.data(), marker.size(), 0, nullptr), json_decref);
   const char *chunk = json_string_value(json_object_get(root.get(), "chunk"));
-  return chunk != nullptr ? chunk : "";
+  // The form of a UUID, as the comparison in SQL needs it.
+  std::string const text = chunk != nullptr ? chunk : "";
+  return text.size() == 36 && text.find_first_not_of("0123456789abcdef-") == std::string::npos ? text : "";
 }
 
 }  // namespace
@@ -41,7 +44,7 @@ bool Publisher::settle_a_slot() {
   {
     pg::Transaction transaction;
     pg::Result const rows = pg::execute(
-        "select s.slot, s.in_doubt, s.recovered_for is distinct from $2::bigint as unsettled, "
+        "select s.slot, s.in_doubt, coalesce(s.recovered_for, 0) < $2::bigint or s.recovered_at is null or s.recovered_at < pg_postmaster_start_time() as unsettled, "
         "coalesce(c.migration_id = $2::bigint or m.state <> 'RUNNING', false) as ours, coalesce(c.migration_id <> $2::bigint and m.state = 'RUNNING', false), "
         "exists (select from migrator.migration o where o.id = s.recovered_for and o.state = 'RUNNING' and o.id <> $2::bigint) "
         "from migrator.slot s left join migrator.chunk c on c.server = s.server and c.slot = s.slot and c.state = 'CLAIMED' "
@@ -70,10 +73,16 @@ bool Publisher::settle_a_slot() {
     return true;
   }
   if (others_settle) {
-    pg::wait(50);
+    pg::wait(k_others);
+    if (++others_rounds_ < k_others_rounds) return true;
+    throw Error(sqlstate::not_in_prerequisite_state, "another publisher is still settling a slot of server \"" + server + "\"");
+  }
+  others_rounds_ = 0;
+  if (client_ != nullptr) return false;
+  if (slot_ >= 0) {  // after a taint: the same transactional id, so that what is still under way is fenced off
+    open(slot_);
     return true;
   }
-  if (client_ != nullptr) return false;
   for (int slot = 0; slot < k_slots; slot++) {
     if (lent.contains(slot)) continue;
     open(slot);
@@ -119,11 +128,12 @@ void Publisher::open(int slot) {
   request.marker_partition = static_cast<std::uint32_t>(slot);
   request.marker_partitions = k_slots;
   request.topics = topics_;
-  request.deadline_ms = k_open_deadline;
+  request.deadline_ms = kafka_deadline();
   auto client = std::make_unique<server::Client>();
-  client->set_watch([this] { check_control(); });
+  client->set_watch([this] { watch(); });
+  ask();
   client->send(wire::encode(request), k_grace);
-  wire::Frame const answer = client->receive(k_open_deadline + k_grace);
+  wire::Frame const answer = client->receive(request.deadline_ms + k_grace);
   if (answer.type != wire::Type::opened) {
     wire::Failed const failed = wire::decode<wire::Failed>(answer.payload);
     throw Error(sqlstate::connection_failure, "Kafka: " + failed.text + " (" + failed.code + ")");
@@ -147,7 +157,7 @@ void Publisher::recover(const wire::Opened &opened) {
     next = slot.bigint(1);
     if (opened.last) {
       chunk = chunk_of(opened.last->value);
-      known = pg::execute("select from migrator.chunk where id::text = $1 and server = $2 and slot = $3::integer",
+      known = pg::execute("select from migrator.chunk where id = nullif($1, '')::uuid and server = $2 and slot = $3::integer",
                           {chunk, run_.layout().server, number(slot_)}).processed > 0;
     }
     claimed = claimed_chunk_here();
@@ -164,7 +174,7 @@ void Publisher::recover(const wire::Opened &opened) {
 
   if (claimed) settle_chunk(*claimed, opened.last && chunk == claimed->id ? std::optional(opened.last->offset) : std::nullopt);
   pg::Transaction transaction;
-  pg::execute("update migrator.slot set cluster_id = $3, recovered_for = $4::bigint, next_marker_offset = greatest(next_marker_offset, $5::bigint) "
+  pg::execute("update migrator.slot set cluster_id = $3, recovered_for = greatest(recovered_for, $4::bigint), recovered_at = clock_timestamp(), next_marker_offset = greatest(next_marker_offset, $5::bigint) "
               "where server = $1 and slot = $2::integer",
               {run_.layout().server, number(slot_), opened.cluster_id, number(run_.id()),
                number(opened.last ? opened.last->offset + 1 : 0)});
@@ -179,8 +189,15 @@ void Publisher::settle_chunk(const Chunk &chunk, std::optional<std::int64_t> mar
   // The run may have been another company's.
   migration::Layout const layout = migration::read_layout(owner.text(0));
   const migration::InTable *table = layout.find(chunk.table);
-  if (table == nullptr)
-    throw Error("42P01", "table \"" + chunk.table + "\" of a chunk on its way is not in the structure any more");
+  if (table == nullptr) {
+    // Nothing is left that could bear a status; the slot must not stand still for it.
+    pg::execute("update migrator.chunk set state = $2, finished_at = clock_timestamp() where id = $1::uuid",
+                {chunk.id, marker_offset ? "DONE" : "RELEASED"});
+    pg::execute("insert into in_migration.errors (company, migration_id, place, sqlstate, message) values ($1, $2::bigint, 'recovery', '42P01', $3)",
+                {owner.text(0), number(chunk.migration), "table \"" + chunk.table + "\" of a chunk on its way is not in the structure any more"});
+    transaction.commit();
+    return;
+  }
   Context const of_chunk{layout, *table, chunk.migration, "", "", 0, 0, 0, 0};
   std::unique_ptr<Source> const source = make_source(chunk.kind, of_chunk);
   if (marker_offset) {

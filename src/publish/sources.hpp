@@ -79,7 +79,7 @@ public:
 
 private:
   std::vector<std::string> owners(const std::string &condition, const std::vector<pg::Text> &parameters) const;
-  void encode(const std::vector<std::string> &owners, Batch &batch);
+  std::string encode(const std::vector<std::string> &owners, Batch &batch);
   void flush(const std::string &owner, const std::string &external_id, int part, std::vector<std::string> &targets, Batch &batch);
 
   Context context_;

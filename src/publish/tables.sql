@@ -6,6 +6,7 @@ create table migrator.slot (
   in_doubt text,
   in_doubt_offset bigint,
   recovered_for bigint,
+  recovered_at timestamp with time zone,
   tainted bigint not null default 0,
   restarts bigint not null default 0,
   primary key (server, slot)
@@ -18,6 +19,7 @@ comment on column migrator.slot.next_marker_offset is 'Where the next marker is 
 comment on column migrator.slot.in_doubt is 'Why the slot has stopped: Kafka knows something that this database does not. Null: it has not.';
 comment on column migrator.slot.in_doubt_offset is 'Offset of the marker that this database does not know.';
 comment on column migrator.slot.recovered_for is 'The migration that last settled the slot before claiming anything.';
+comment on column migrator.slot.recovered_at is 'When that was; a restart of the server makes it due again.';
 comment on column migrator.slot.tainted is 'Transactions after which the producer was replaced as a precaution.';
 comment on column migrator.slot.restarts is 'Starts of the Kafka client process.';
 
@@ -36,6 +38,7 @@ create table migrator.chunk (
   rows bigint not null,
   rows_skipped bigint not null,
   rows_failed bigint not null,
+  refused text[],
   bytes bigint not null,
   state text not null default 'CLAIMED' check (state in ('CLAIMED', 'DONE', 'RELEASED')),
   marker_offset bigint,
@@ -59,6 +62,7 @@ comment on column migrator.chunk.finish_xid is 'Transaction that set the rows to
 comment on column migrator.chunk.rows is 'Messages: one a row, for CHECK one an owner.';
 comment on column migrator.chunk.rows_skipped is 'Rows of the range that had nothing to migrate.';
 comment on column migrator.chunk.rows_failed is 'Rows of the range that went to err.';
+comment on column migrator.chunk.refused is 'CHECK: owners whose message the broker does not take.';
 comment on column migrator.chunk.bytes is 'Bytes of all messages.';
 comment on column migrator.chunk.state is 'CLAIMED, DONE (committed in Kafka and here) or RELEASED (given back, not published).';
 comment on column migrator.chunk.marker_offset is 'Offset of the marker in its partition.';

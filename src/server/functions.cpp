@@ -18,6 +18,7 @@ constexpr std::uint32_t k_validate_deadline = 5000;
 
 std::string value_of(const std::string &option, const std::string &value) {
   if (!from_environment(option)) return value;
+  check_environment(value);
   const char *variable = std::getenv(value.c_str());
   if (variable == nullptr)
     throw Error(sqlstate::fdw_invalid_attribute_value, "environment variable " + value + " of option \"" + option + "\" is not set")
@@ -46,7 +47,10 @@ void check_options(const std::vector<std::string> &options, std::uint32_t catalo
     std::string const name = option.substr(0, equals), value = option.substr(equals + 1);
     check_option(name, place == pg::Place::server ? Place::server : Place::user_mapping);
     // What a variable holds is known when it is used, not now.
-    if (from_environment(name)) continue;
+    if (from_environment(name)) {
+      check_environment(value);
+      continue;
+    }
     check_value(name, value);
     properties.emplace_back(name, value);
     if (property_name(name) == "enable.ssl.certificate.verification" && value == "false")

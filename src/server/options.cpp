@@ -33,6 +33,14 @@ std::string_view property_name(std::string_view option) noexcept {
   return from_environment(option) ? option.substr(0, option.size() - k_suffix.size()) : option;
 }
 
+void check_environment(std::string_view variable) {
+  for (std::string_view prefix : {"KAFKA_", "MIGRATOR_", "IN_MIGRATION_"})
+    if (variable.starts_with(prefix)) return;
+  throw Error(sqlstate::fdw_invalid_attribute_value, "environment variable \"" + std::string(variable) + "\" may not be read")
+      .detail("The server's environment may hold secrets that are nobody's business here.")
+      .hint("Use a name that begins with KAFKA_, MIGRATOR_ or IN_MIGRATION_.");
+}
+
 void check_option(std::string_view option, Place place) {
   std::string_view const name = property_name(option);
   std::string const quoted = "\"" + std::string(option) + "\"";

@@ -18,6 +18,8 @@ std::string_view property_name(std::string_view option) noexcept;
 bool from_environment(std::string_view option) noexcept;
 // Raises HV00D, naming the option and what is wrong with it.
 void check_option(std::string_view option, Place place);
+// Raises HV024 for an environment variable that options may not name.
+void check_environment(std::string_view variable);
 // Raises HV024 for a value that librdkafka would accept and we do not.
 void check_value(std::string_view option, std::string_view value);
 

@@ -8,12 +8,20 @@
 #include "pg/transaction.hpp"
 #include "pg/worker.hpp"
 
+namespace {
+constexpr int k_longest_look = 10000;  // ms that the launcher waits for a database
+constexpr int k_step = 100;
+}  // namespace
+
 MIGRATOR_WORKER(migrator_launcher_main) {
   using namespace migrator;
   pg::begin_launcher();
   for (;;) {
-    for (std::uint32_t const database : pg::databases())
-      if (!pg::start_worker(migration::k_scheduler, {database, 0, 0}).started()) break;  // no slot: the next turn will do
+    // One after the other: many databases must not take all worker slots, nor starve those at the end of the list.
+    for (std::uint32_t const database : pg::databases()) {
+      pg::WorkerHandle const scheduler = pg::start_worker(migration::k_scheduler, {database, 0, 0});
+      for (int waited = 0; scheduler.running() && waited < k_longest_look; waited += k_step) pg::wait(k_step);
+    }
     pg::wait_full(migration::schedule * 1000L);
   }
 }

@@ -35,7 +35,7 @@ public:
         waiting_ = false;
         failures_ = 0;
       } catch (const pg::Error &error) {
-        fail(error.sqlstate(), error.what());
+        fail(error.sqlstate(), error.public_message());
       } catch (const Error &error) {
         fail(error.sqlstate(), error.message());
       }
@@ -47,6 +47,10 @@ private:
   bool advance(const migration::Control &control) {
     if (control.paused) return false;
     if (control.stage == Stage::begin) {
+      if (run_.has_leftovers()) {
+        keep_publishers();
+        return false;
+      }
       run_.begin();
       return true;
     }
@@ -95,7 +99,7 @@ private:
   std::int64_t migration_;
   std::map<int, Publisher> publishers_;
   Clock::time_point next_beat_{};
-  bool waiting_ = false;
+  bool waiting_ = true;  // a reason of a worker before us may stand there
   int failures_ = 0;
 };
 
@@ -111,5 +115,13 @@ MIGRATOR_WORKER(migrator_runner_main) {
     transaction.commit();
     if (!alone) return;
   }
-  worker::Runner(assignment.migration).work();
+  try {
+    worker::Runner(assignment.migration).work();
+  } catch (const pg::Error &error) {
+    migration::report_death(assignment.migration, error.sqlstate(), error.public_message());
+    throw;
+  } catch (const Error &error) {
+    migration::report_death(assignment.migration, error.sqlstate(), error.message());
+    throw;
+  }
 }
