@@ -23,7 +23,6 @@ import psycopg2  # noqa: E402
 from harness import Cluster, Database, KafkaClient, MockBroker, wait_until  # noqa: E402
 
 PARTITIONS = 8
-SLOTS = 64  # partitions of the marker topic: one for each publisher that a server may have
 TABLES = [
     "in_naturalperson",
     "in_legalperson",
@@ -49,21 +48,20 @@ def show(database: Database, sql: str) -> None:
 
 
 @contextlib.contextmanager
-def kafka(marker_topic: str, topic: str) -> Iterator[KafkaClient]:
-    """A broker with the topics of this run: yours if KAFKA names one, else an embedded one."""
+def kafka(database: Database, topic: str) -> Iterator[KafkaClient]:
+    """A broker with the topic of this run: yours if KAFKA names one, else an embedded one."""
     address = os.environ.get("KAFKA", "")
     if not address:
-        # It creates no topics on request, so it is born with them.
-        with MockBroker({topic: PARTITIONS, marker_topic: SLOTS}) as mock:
+        with MockBroker({topic: PARTITIONS}) as mock:
             yield mock
         return
     client = KafkaClient(address)
-    before = client.topics()
     client.create_topic(topic, PARTITIONS)
     try:
         yield client
     finally:
-        for name in {topic, marker_topic} - before.keys():
+        # The marker topic bears the name of this database, which nobody else has.
+        for name in (topic, database.value("select migrator.marker_topic()")):
             if name in client.topics():
                 client.delete_topic(name)
 
@@ -181,7 +179,7 @@ def main() -> None:
     topic = f"migrator_demo_{secrets.token_hex(4)}" if os.environ.get("KAFKA") else "IN_MIGRATION"
     heading("A scratch cluster of PostgreSQL, and Kafka")
     with Cluster() as cluster, cluster.database("migrator") as database:
-        with kafka(database.value("select migrator.marker_topic()"), topic) as broker:
+        with kafka(database, topic) as broker:
             print(f"PostgreSQL {database.value('show server_version')} in {cluster.root}")
             print(f"Kafka      {broker.bootstrap}{' (embedded)' if isinstance(broker, MockBroker) else ''}, topic {topic}")
             describe(database)
