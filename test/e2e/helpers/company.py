@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
-from harness import Broker, Database, Message, wait_until
+from harness import Database, KafkaClient, Message, wait_until
 
 
 class Company:
-    def __init__(self, database: Database, broker: Broker, topic: str, structure: dict[str, Any], **settings: Any) -> None:
+    def __init__(self, database: Database, broker: KafkaClient, topic: str, structure: dict[str, Any], **settings: Any) -> None:
         """Loads the structure, makes the in-tables and turns the migration on; `settings` are columns of migrator.company."""
         self.database = database
         self.broker = broker
