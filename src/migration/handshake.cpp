@@ -52,7 +52,7 @@ std::string take_load(const std::string &table, std::int64_t &tracking) {
   if (newest.flag(2)) return row + " was migrated already";
   if (newest.text(1) != "1") return "load_status of " + row + " is " + newest.rows[0][1].value_or("null");
   if (pg::execute("select from " + table + " where id = $1::bigint and load_status = 1 for update skip locked", {newest.text(0)}).processed == 0)
-    return row + " is being changed by another session";
+    return row + " is locked by another session";
   return "";
 }
 
