@@ -1,0 +1,124 @@
+"""Slots that several runs and several companies share, and what a cancelled run leaves in them."""
+
+import re
+from collections.abc import Callable
+
+import psycopg2
+import pytest
+from helpers.company import Company
+from helpers.structure import bo, document, field
+
+from harness import Broker, Database, wait_until
+
+
+def structure(company: str = "greetgo") -> dict[str, object]:
+    return document(bo("Thing", field("Name", **{"in": True})), company=company) | {
+        "company": {"code": company, "in_schema": f"in_{company}"}
+    }
+
+
+def fill(company: Company, rows: int, prefix: str = "t") -> None:
+    company.supply("insert into in_thing (in_id, name) select %s || i, 'name ' || i from generate_series(1, %s) i", prefix, rows)
+
+
+def keys(company: Company) -> list[str]:
+    return sorted(message.key or "" for message in company.messages())
+
+
+def test_a_company_that_cannot_go_on_does_not_hold_up_another(
+    database: Database, broker: Broker, make_topic: Callable[..., str]
+) -> None:
+    stuck = Company(database, broker, "no_such_topic", structure("stuck"))
+    free = Company(database, broker, make_topic(), structure("free"))
+    for company in (stuck, free):
+        fill(company, 50)
+        company.announce_load()
+    stuck_run = stuck.start_run()
+    wait_until(lambda: "no_such_topic" in (stuck.waiting() or ""), 30, "the first company waits with its reason")
+    free.wait_for(free.start_run(), timeout=60)
+    assert free.statuses("in_thing") == {"DONE": 50}
+    assert stuck.statuses("in_thing") == {"": 50}
+    assert "no_such_topic" in (stuck.waiting() or "")
+    broker.create_topic("no_such_topic", 1)
+    stuck.wait_for(stuck_run)
+    assert keys(stuck) == sorted(f"t{i}" for i in range(1, 51))
+    broker.delete_topic("no_such_topic")
+
+
+def test_companies_at_the_same_time(database: Database, broker: Broker, make_topic: Callable[..., str]) -> None:
+    companies = [Company(database, broker, make_topic(), structure(code)) for code in ("one", "two", "three")]
+    for company in companies:
+        fill(company, 30000)
+        company.announce_load()
+    runs = [company.start_run() for company in companies]
+    for company, run in zip(companies, runs, strict=True):
+        company.wait_for(run, timeout=90)
+        assert company.statuses("in_thing") == {"DONE": 30000}
+        assert len(keys(company)) == len(set(keys(company))) == 30000
+    # Slots were taken once a publisher, not again and again.
+    assert database.value("select max(restarts) from migrator.slot") <= len(companies) * 2
+
+
+def test_what_a_cancelled_run_had_claimed_goes_with_the_next(
+    database: Database, broker: Broker, make_topic: Callable[..., str]
+) -> None:
+    rows = 120000
+    company = Company(database, broker, make_topic(), structure(), workers=1)
+    fill(company, rows)
+    company.announce_load()
+    run = company.start_run()
+    claimed = "select exists (select from migrator.chunk where state = 'CLAIMED')"
+    wait_until(lambda: database.value(claimed), 60, "a chunk is claimed")
+    broker.pause()
+    try:
+        wait_until(lambda: company.statuses("in_thing").get("ON_WORK", 0) > 0, 60, "rows are on their way")
+        company.database.execute("select migrator.cancel_migration('greetgo')")
+        company.wait_for(run, "CANCELLED")
+        with pytest.raises(psycopg2.Error, match="on their way"):
+            company.set(kafka_server="elsewhere")
+        with pytest.raises(psycopg2.Error, match="on their way"):
+            database.execute("delete from migrator.company where code = 'greetgo'")
+    finally:
+        broker.resume()
+    # What was left behind is settled before the next run is planned, so that it goes with it.
+    company.migrate(timeout=120)
+    assert company.statuses("in_thing") == {"DONE": rows}
+    found = keys(company)
+    assert len(found) == len(set(found)) == rows
+
+
+def test_a_column_that_does_not_fit_its_field_is_named_at_the_start(
+    database: Database, broker: Broker, make_topic: Callable[..., str]
+) -> None:
+    company = Company(database, broker, make_topic(), document(bo("Thing", field("Amount", "number", **{"in": True}))))
+    database.execute("alter table in_tables.in_thing alter column amount type text")
+    company.announce_load()
+    with pytest.raises(psycopg2.Error, match=re.escape("column amount of in_tables.in_thing has type text")) as refusal:
+        company.start()
+    assert refusal.value.pgcode == "42804"
+
+
+def test_environment_variables_of_others_are_not_read(database: Database) -> None:
+    server = """create server s foreign data wrapper migrator_kafka options ("bootstrap.servers:ENV" '{}')"""
+    with pytest.raises(psycopg2.Error, match="environment variable \"AWS_SECRET\" may not be read") as refusal:
+        database.execute(server.format("AWS_SECRET"))
+    assert refusal.value.pgcode == "HV024"
+    database.execute(server.format("KAFKA_SERVERS"))
+
+
+def test_a_table_in_the_way_of_the_working_tables(database: Database, broker: Broker, make_topic: Callable[..., str]) -> None:
+    company = Company(database, broker, make_topic(), structure())
+    fill(company, 1)
+    database.execute("create role passer_by")
+    try:
+        database.execute("grant create, usage on schema in_greetgo to passer_by")
+        database.psql("set role passer_by; create table in_greetgo.task (id bigint)")
+        company.announce_load()
+        run = company.start_run()
+        wait_until(lambda: "is in the way" in (company.waiting() or ""), 30, "the reason is shown")
+        database.execute("drop table in_greetgo.task")
+        company.wait_for(run)
+        assert company.statuses("in_thing") == {"DONE": 1}
+    finally:
+        database.execute("drop owned by passer_by")
+        database.execute("drop role passer_by")
