@@ -79,8 +79,9 @@ def fault_cluster() -> Iterator[Cluster]:
     """PostgreSQL with the launcher, with small chunks so that a run has many, and deadlines that a test can wait for."""
     settings = {
         "migrator.schedule": "1h",  # the tests decide when a run is taken over
-        "migrator.chunk_rows": "2000",
+        "migrator.chunk_rows": "1000",
         "migrator.heartbeat_timeout": "3s",
+        "migrator.kafka_timeout": "10s",
     }
     with Cluster(preload="migrator", settings=settings) as it:
         yield it
@@ -88,9 +89,18 @@ def fault_cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def make_load(fault_cluster: Cluster, broker: Broker, make_topic: Callable[..., str]) -> Iterator[Callable[..., Load]]:
-    """A load in a fresh database of the fault cluster: make_load(rows, workers)."""
+    """A load in a fresh database of the fault cluster: make_load({setting: value}, rows, workers)."""
+
+    def make(settings: dict[str, str] | None = None, **options: int) -> Load:
+        for name, value in (settings or {}).items():
+            fault_cluster.psql(f"alter system set migrator.{name} = '{value}'")
+        fault_cluster.psql("select pg_reload_conf()")
+        return Load(database, broker, make_topic(), **options)
+
     with fault_cluster.database("migrator") as database:
-        yield lambda **options: Load(database, broker, make_topic(), **options)
+        yield make
+    fault_cluster.psql("alter system reset all")
+    fault_cluster.psql("select pg_reload_conf()")
 
 
 @pytest.fixture(autouse=True)

@@ -235,7 +235,7 @@ class Cluster:
         finally:
             database.close()
             if self._process is not None:
-                self.psql(f"drop database {name} with (force)")
+                self.psql(f"drop database if exists {name} with (force)")
 
 
 class Database:

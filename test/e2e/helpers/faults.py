@@ -38,7 +38,7 @@ LINKS = (LinksTable("in_deal_buyer", "Deal", "deal_id", "Buyer", "buyer_id", "Bu
 class Load:
     """A company whose in-tables are full and announced. Some rows cannot be sent, some have nothing to send."""
 
-    def __init__(self, database: Database, broker: Broker, topic: str, rows: int = 60000, workers: int = 2) -> None:
+    def __init__(self, database: Database, broker: Broker, topic: str, rows: int = 20000, workers: int = 2) -> None:
         self.database = database
         self.cluster = database.cluster
         self.company = Company(database, broker, topic, STRUCTURE, workers=workers, copy_days=0)
@@ -66,12 +66,15 @@ class Load:
         """Chunks committed so far."""
         return int(self.database.value("select count(*) from migrator.chunk where state = 'DONE'"))
 
+    def running(self) -> bool:
+        return bool(self.database.value("select exists (select from migrator.migration where state = 'RUNNING')"))
+
     def wait_for_chunks(self, more: int = 1, timeout: float = 60.0) -> None:
         """Waits until so many more chunks are committed; fails if the run ends before."""
         goal = self.chunks() + more
 
         def reached() -> bool:
-            if not self.database.query("select 1 from migrator.migration where state = 'RUNNING'"):
+            if not self.running():
                 raise AssertionError("the run ended before the fault")
             return self.chunks() >= goal
 
@@ -87,11 +90,19 @@ class Load:
             try:
                 self.company.start()  # as cron does; the launcher does the same
                 return self._takeovers() > before
-            except psycopg2.OperationalError:  # not up yet
+            except psycopg2.Error:  # not up yet, or going down
                 self.database.close()
                 return False
 
         wait_until(taken_over, 30, "the run is taken over", interval=0.1)
+
+    def keep_running(self) -> None:
+        """What cron does: returns when the run has a runner again, or is over."""
+
+        def running() -> bool:
+            return "running" in self.company.start() or not self.running()
+
+        wait_until(running, 30, "the run has a runner", interval=0.2)
 
     def _takeovers(self) -> int:
         return int(self.database.value("select count(*) from in_migration.log where message = 'taken over'"))

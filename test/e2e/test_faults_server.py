@@ -1,0 +1,102 @@
+"""Faults of the server and its workers: whoever takes the run over completes it, with nothing lost or doubled."""
+
+import random
+import signal
+import threading
+from collections.abc import Callable
+
+import pytest
+from harness import wait_until
+from helpers.faults import Load
+
+
+@pytest.mark.parametrize("victim", ["publisher", "runner"])
+def test_worker_killed(make_load: Callable[..., Load], victim: str) -> None:
+    """The postmaster then restarts all of the server's processes."""
+    load = make_load()
+    migration = load.company.start_run()
+    load.wait_for_chunks(3)
+    load.crash(lambda: load.cluster.kill_backend(load.worker(victim)))
+    load.complete(migration)
+
+
+@pytest.mark.parametrize("how", ["kill", "immediate", "fast"])
+def test_server_stopped(make_load: Callable[..., Load], how: str) -> None:
+    load = make_load()
+    dice = random.Random(how)
+
+    def stop_and_start() -> None:
+        if how == "kill":
+            load.cluster.kill()
+        else:
+            load.cluster.stop(how)
+        assert load.clients() == [], "client processes outlive the server"
+        load.cluster.start()
+
+    migration = load.company.start_run()
+    load.wait_for_chunks(dice.randint(1, 8))
+    load.crash(stop_and_start)
+    load.complete(migration)
+
+
+@pytest.mark.parametrize("function", ["pg_terminate_backend", "pg_cancel_backend"])
+@pytest.mark.parametrize("victim", ["publisher", "runner"])
+def test_worker_asked_to_end(make_load: Callable[..., Load], victim: str, function: str) -> None:
+    load = make_load({"chunk_rows": "250"})
+    migration = load.company.start_run()
+    for _ in range(2):
+        load.wait_for_chunks(1)
+        pid = load.worker(victim)
+        assert load.database.value(f"select {function}(%s)", pid)
+        wait_until(lambda: pid not in load.workers(victim), 10, "the worker has ended")
+        load.keep_running()
+    load.complete(migration)
+
+
+def test_many_starts_of_one_run(make_load: Callable[..., Load]) -> None:
+    """A dozen sessions start the migration again and again while processes die: there is one run."""
+    load = make_load()
+    dice = random.Random(7)
+    answers: list[str] = []
+    over = threading.Event()
+
+    def hammer() -> None:
+        connection = load.database.connect()
+        with connection.cursor() as cursor:
+            while not over.is_set():
+                cursor.execute("select migrator.try_to_start_migration('faults')")
+                answers.append(cursor.fetchone()[0])  # type: ignore[index]
+        connection.close()
+
+    sessions = [threading.Thread(target=hammer) for _ in range(6)]
+    for session in sessions:
+        session.start()
+    try:
+        migration = wait_until(lambda: load.database.query("select id from migrator.migration"), what="a run started")[0][0]
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+            load.wait_for_chunks(1)
+            load.cluster.kill_backend(load.worker(dice.choice(["runner", "publisher"])), number)
+        load.company.wait_for(migration)
+    finally:
+        over.set()
+        for session in sessions:
+            session.join()
+    load.oracle.check(migration)
+    assert load.database.value("select count(*) from migrator.migration") == 1
+    assert sum(answer.startswith("started") for answer in answers) == 1
+    assert len(answers) > 50
+
+
+def test_supplier_holds_a_lock(make_load: Callable[..., Load]) -> None:
+    """A lock that a supplier holds shows as the reason; the run goes on when it is released."""
+    load = make_load()
+    supplier = load.database.connect()
+    supplier.autocommit = False
+    migration = load.company.start_run()
+    load.wait_for_chunks(1)
+    with supplier.cursor() as cursor:
+        cursor.execute("set local lock_timeout = 0; lock table in_tables.in_deal in share mode")
+    wait_until(lambda: "lock" in (load.company.waiting() or ""), 30, "the reason is visible")
+    supplier.rollback()
+    supplier.close()
+    load.complete(migration)
