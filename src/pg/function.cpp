@@ -91,7 +91,6 @@ const void *function_info() noexcept {
   return &info;
 }
 
-int Arguments::count() const noexcept { return fcinfo_->nargs; }
 bool Arguments::is_null(int position) const noexcept { return fcinfo_->args[position].isnull; }
 
 void Arguments::check(int position) const {
@@ -112,16 +111,6 @@ std::string Arguments::text(int position) const {
 Text Arguments::optional_text(int position) const {
   if (is_null(position)) return std::nullopt;
   return text(position);
-}
-
-std::int64_t Arguments::bigint(int position) const {
-  check(position);
-  return DatumGetInt64(fcinfo_->args[position].value);
-}
-
-bool Arguments::boolean(int position) const {
-  check(position);
-  return DatumGetBool(fcinfo_->args[position].value);
 }
 
 std::uint32_t Arguments::oid(int position) const {
@@ -157,13 +146,6 @@ Datum return_text(std::string_view value) {
   return call([&] { return PointerGetDatum(cstring_to_text_with_len(value.data(), static_cast<int>(value.size()))); });
 }
 
-Datum return_null(FunctionCallInfoBaseData *fcinfo) noexcept {
-  fcinfo->isnull = true;
-  return 0;
-}
-
-Datum return_boolean(bool value) noexcept { return BoolGetDatum(value); }
-Datum return_int64(std::int64_t value) { return call([&] { return Int64GetDatum(value); }); }
 Datum return_void() noexcept { return 0; }
 
 Rows::Rows(FunctionCallInfoBaseData *fcinfo) {

@@ -32,12 +32,9 @@ const void *function_info() noexcept;
 class Arguments {
 public:
   explicit Arguments(FunctionCallInfoBaseData *fcinfo) noexcept : fcinfo_(fcinfo) {}
-  int count() const noexcept;
   bool is_null(int position) const noexcept;
   // The value of an argument; the SQL declaration must agree. A null raises 22004.
   std::string text(int position) const;      // text, varchar, name is not: declare text
-  std::int64_t bigint(int position) const;
-  bool boolean(int position) const;
   std::uint32_t oid(int position) const;
   std::vector<std::string> text_array(int position) const;
   Text optional_text(int position) const;
@@ -52,9 +49,6 @@ enum class Place { server, user_mapping, other };
 Place option_place(std::uint32_t catalog) noexcept;
 
 Datum return_text(std::string_view value);
-Datum return_null(FunctionCallInfoBaseData *fcinfo) noexcept;
-Datum return_boolean(bool value) noexcept;
-Datum return_int64(std::int64_t value);
 Datum return_void() noexcept;
 
 // The result of a function that returns a set: rows are given in text form and parsed by the column's type.

@@ -9,13 +9,13 @@
 namespace migrator::pg {
 
 void define_integer(const char *name, const char *description, int *value, int fallback, int least, int most,
-                    const char *unit, Scope scope) {
+                    const char *unit) {
   int const flags = std::strcmp(unit, "ms") == 0   ? GUC_UNIT_MS
                     : std::strcmp(unit, "s") == 0  ? GUC_UNIT_S
                     : std::strcmp(unit, "kB") == 0 ? GUC_UNIT_KB
                                                    : 0;
   DefineCustomIntVariable(name, description, nullptr, value, fallback, least, most,
-                          scope == Scope::reload ? PGC_SIGHUP : PGC_SUSET, flags, nullptr, nullptr, nullptr);
+                          PGC_SIGHUP, flags, nullptr, nullptr, nullptr);
 }
 
 void reserve_prefix() { MarkGUCPrefixReserved("migrator"); }

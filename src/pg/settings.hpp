@@ -3,11 +3,10 @@
 
 namespace migrator::pg {
 
-enum class Scope { reload, session_superuser };  // postgresql.conf and SIGHUP; SET by a superuser
-
 // value keeps the setting and must live as long as the process. Units: "ms", "s", "kB" or "".
+// All are read from postgresql.conf and take effect on reload.
 void define_integer(const char *name, const char *description, int *value, int fallback, int least, int most,
-                    const char *unit, Scope scope = Scope::reload);
+                    const char *unit);
 // After the last define(): an unknown migrator.* is an error from now on.
 void reserve_prefix();
 // Are we being loaded by shared_preload_libraries?
