@@ -10,7 +10,6 @@
 namespace migrator::migration {
 namespace {
 
-
 std::string number(std::int64_t value) { return std::to_string(value); }
 
 }  // namespace
