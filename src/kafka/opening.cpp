@@ -11,6 +11,9 @@
 namespace migrator::kafka {
 namespace {
 
+// For the first answer of a cluster: who waits for one that is away must not wait for the reason too.
+constexpr int k_first_answer = 10000;  // ms
+
 void ensure_marker_topic(Client &reader, const wire::Open &request, const Deadline &deadline) {
   TopicState state = topic_state(reader, request.marker_topic, deadline);
   if (state.error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
@@ -36,7 +39,7 @@ std::string cluster_id(Client &client, const Deadline &deadline) {
 
 Opening open(const wire::Open &request, const Deadline &deadline) {
   Client reader(RD_KAFKA_CONSUMER, reader_config(request.properties));
-  std::vector<TopicState> const topics = topic_states(reader, request.topics, deadline);
+  std::vector<TopicState> const topics = topic_states(reader, request.topics, deadline.within(k_first_answer));
   std::ranges::for_each(topics, require);
   ensure_marker_topic(reader, request, deadline);
   Limits const sizes = limits(topic_configurations(reader, request.topics, deadline), request.properties);

@@ -379,3 +379,25 @@ def test_a_cron_line_starts_runs(cron_database: Database, broker: Broker, make_t
     cron_database.cluster.restart()
     wait_until(lambda: company.statuses("in_thing") == {"DONE": 5}, what="pg_cron has started a run")
     assert cron_database.query("select status from cron.job_run_details") == [("succeeded",)]
+
+
+def test_a_long_preparation_is_no_missing_worker(make_company: Callable[..., Company]) -> None:
+    """While the runner copies a large table, or waits for a lock, there is no heartbeat; but it is there."""
+    company = make_company(THING)
+    fill(company, 5)
+    company.announce_load()
+    holder = company.database.connect()
+    holder.autocommit = False
+    holder.cursor().execute("lock table in_tables.in_thing in access exclusive mode")
+    migration = company.start_run()
+    runner = "select 1 from pg_stat_activity where application_name = %s and wait_event_type = 'Lock'"
+    wait_until(lambda: company.database.query(runner, f"migrator runner {migration}/0"), what="the runner waits for the lock")
+    company.database.execute("update migrator.migration set heartbeat_at = heartbeat_at - interval '1 minute'")
+    assert "no worker" not in (company.waiting() or "")
+    holder.rollback()
+    holder.close()
+    company.wait_for(migration)
+
+    company.database.execute("update migrator.migration set state = 'RUNNING', heartbeat_at = heartbeat_at - interval '1 minute'")
+    assert company.waiting() == "no worker; migrator.try_to_start_migration(company) takes the run up again"
+    company.database.execute("update migrator.migration set state = 'DONE'")
