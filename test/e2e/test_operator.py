@@ -330,7 +330,7 @@ def test_a_broker_that_is_away_is_waited_for(make_company: Callable[..., Company
     company.announce_load()
     broker.stop()
     migration = company.start_run()
-    wait_until(lambda: (company.waiting() or "").startswith("Kafka: "), what="the run tells why it waits", timeout=90)
+    wait_until(lambda: (company.waiting() or "").startswith("Kafka: "), what="the run tells why it waits", timeout=20)
     assert company.statuses("in_thing") == {"": 10}
     assert company.database.value("select workers from migrator.progress") >= 1
     broker.start()
