@@ -66,6 +66,12 @@ class Load:
         """Chunks committed so far."""
         return int(self.database.value("select count(*) from migrator.chunk where state = 'DONE'"))
 
+    def wait_for_start(self) -> int:
+        """Starts the run, unless the launcher is faster; returns its id."""
+        self.company.start()
+        found = wait_until(lambda: self.database.query("select id from migrator.migration"), what="the run has started")
+        return int(found[0][0])
+
     def running(self) -> bool:
         return bool(self.database.value("select exists (select from migrator.migration where state = 'RUNNING')"))
 
