@@ -125,8 +125,9 @@ select m.id as migration_id, m.company,
        (select count(*) from pg_catalog.pg_stat_activity a
         where a.datname = current_database() and a.application_name like 'migrator publisher ' || m.id || '/%')::integer as workers,
        case when m.paused then 'paused; migrator.resume_migration(company) goes on'
-            when not exists (select from pg_catalog.pg_stat_activity a where a.datname = current_database()
-                             and a.application_name = 'migrator runner ' || m.id || '/0')
+            when m.heartbeat_at < clock_timestamp() - interval '5 seconds'  -- a new runner needs a moment
+                 and not exists (select from pg_catalog.pg_stat_activity a where a.datname = current_database()
+                                 and a.application_name = 'migrator runner ' || m.id || '/0')
             then coalesce(m.waiting, 'no worker; migrator.try_to_start_migration(company) takes the run up again')
             else m.waiting end as waiting,
        m.started_at, m.heartbeat_at
