@@ -54,7 +54,7 @@ void Run::copy_table(const InTable &table) {
   pg::Transaction transaction;
   // The name is the source's; one that does not fit is shortened with a hash, so that two long ones stay apart.
   pg::Result const names = pg::execute(
-      "select case when octet_length(n) <= 63 then n else left(n, 30) || '_' || left(md5(n), 16) end "
+      "select case when octet_length(n) <= 63 then n else left(n, 23) || '_' || left(md5(n), 16) end "
       "from (select 'copy_' || to_char(current_date, 'YYYY_MM_DD') || '_' || $1 as n) as names",
       {table.name});
   std::string const copy = layout_.quoted_schema + "." + pg::quote_identifier(names.text());

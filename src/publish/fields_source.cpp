@@ -1,5 +1,7 @@
 #include "publish/sources.hpp"
 
+#include <map>
+
 #include "base/error.hpp"
 #include "message/api_value.hpp"
 #include "message/boi_input.hpp"
@@ -201,14 +203,21 @@ void FieldsSource::release(const Chunk &chunk) {
 void FieldsSource::refuse(const Chunk &chunk, const std::vector<Refusal> &refusals) {
   std::vector<std::string> ids;
   for (const Refusal &refusal : refusals) ids.push_back(refusal.key.at(0));
+  pg::Result rows;
   {
     pg::AsRole const as_owner(context_.table.owner);
     std::vector<pg::Text> parameters = range(chunk);
     parameters.push_back(pg::array_literal(ids));
-    pg::execute("update " + context_.table.quoted + " set in_status = 'ERROR'" + k_claimed + " and xmin = $4::xid and id = any ($5::bigint[])",
-                parameters);
+    rows = pg::execute("update " + context_.table.quoted + " set in_status = 'ERROR'" + k_claimed +
+                           " and xmin = $4::xid and id = any ($5::bigint[]) returning id, in_id",
+                       parameters);
   }
-  write_refusals(context_, refusals);
+  std::map<std::string, pg::Text> in_ids;
+  for (const std::vector<pg::Text> &row : rows.rows) in_ids.emplace(row[0].value(), row[1]);
+  std::vector<Refusal> named = refusals;
+  for (Refusal &refusal : named)
+    if (auto const found = in_ids.find(refusal.key.at(0)); found != in_ids.end()) refusal.in_id = found->second;
+  write_refusals(context_, named);
 }
 
 }  // namespace migrator::publish
