@@ -146,7 +146,7 @@ def play(number: int, seed: int, cluster: Cluster, broker: Broker) -> bool:
     try:
         with cluster.database("migrator") as database:
             topic = broker.create_topic(f"chaos_{secrets.token_hex(4)}", dice.choice([1, 4, 12]))
-            load = Load(database, broker, topic, workers=dice.randint(1, 3))
+            load = Load(database, broker, topic, rows=20000, workers=dice.randint(1, 3))
             migration = load.wait_for_start()
             round_ = Round(load, broker, dice)
             try:

@@ -79,8 +79,8 @@ def fault_cluster() -> Iterator[Cluster]:
     """PostgreSQL with the launcher, with small chunks so that a run has many, and deadlines that a test can wait for."""
     settings = {
         "migrator.schedule": "1h",  # the tests decide when a run is taken over
-        "migrator.chunk_rows": "1000",
-        "migrator.heartbeat_timeout": "3s",
+        "migrator.chunk_rows": "500",
+        "migrator.heartbeat_timeout": "2s",
         "migrator.kafka_timeout": "10s",
     }
     with Cluster(preload="migrator", settings=settings) as it:

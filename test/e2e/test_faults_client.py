@@ -12,7 +12,7 @@ from helpers.oracle import Ends
 
 def test_a_run_without_faults(make_load: Callable[..., Load]) -> None:
     """The oracle agrees with a run that nobody disturbs; also: the load has rows of every final status."""
-    load = make_load()
+    load = make_load(rows=20000)
     verdict = load.complete(load.company.start_run())
     assert verdict.messages > 20000
     assert load.company.statuses("in_buyer").keys() == {"DONE", "ERROR"}
@@ -20,7 +20,7 @@ def test_a_run_without_faults(make_load: Callable[..., Load]) -> None:
 
 
 def test_client_killed_inside_transactions(make_load: Callable[..., Load], record_property: Callable[..., None]) -> None:
-    load = make_load(workers=1)
+    load = make_load(rows=20000, workers=1)
     ends = Ends(load.company.broker.bootstrap, load.company.topic)
     migration = load.company.start_run()
     moments = []

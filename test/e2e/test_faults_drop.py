@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from harness import Broker, wait_until
-from helpers.faults import Load, no_client_left
+from helpers.faults import Load, leftovers
 
 LIMIT = 2.0  # seconds
 
@@ -35,7 +35,7 @@ def take_time(act: Callable[[], object], record: Callable[..., None]) -> None:
 
 
 def assert_nothing_left(load: Load) -> None:
-    wait_until(no_client_left(load.cluster), 2, "every client process has ended")
+    wait_until(lambda: not leftovers(load.cluster), 2, "every client process has ended")
     sql = f"select count(*) from pg_stat_activity where datname = '{load.database.name}' and backend_type like 'migrator %'"
     wait_until(lambda: load.cluster.psql(sql) == "0", 2, "every worker has ended")
 
@@ -44,7 +44,7 @@ def test_drop_extension(running_load: Load, record_property: Callable[..., None]
     take_time(lambda: running_load.database.psql("drop extension migrator cascade"), record_property)
     assert_nothing_left(running_load)
     # What belongs to the supplier stays.
-    assert running_load.database.value("select count(*) from in_tables.in_buyer") == 10000
+    assert running_load.database.value("select count(*) from in_tables.in_buyer") == 6000
 
 
 @pytest.mark.parametrize("option", ["", "with (force)"])
@@ -58,6 +58,6 @@ def test_fast_stop(running_load: Load, record_property: Callable[..., None]) -> 
     cluster = running_load.cluster
     try:
         take_time(lambda: cluster.stop("fast"), record_property)  # waits for every process in the data directory
-        wait_until(no_client_left(cluster), 2, "every client process has ended")
+        assert not leftovers(cluster)
     finally:
         cluster.start()

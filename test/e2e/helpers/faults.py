@@ -38,7 +38,7 @@ LINKS = (LinksTable("in_deal_buyer", "Deal", "deal_id", "Buyer", "buyer_id", "Bu
 class Load:
     """A company whose in-tables are full and announced. Some rows cannot be sent, some have nothing to send."""
 
-    def __init__(self, database: Database, broker: Broker, topic: str, rows: int = 20000, workers: int = 2) -> None:
+    def __init__(self, database: Database, broker: Broker, topic: str, rows: int = 12000, workers: int = 2) -> None:
         self.database = database
         self.cluster = database.cluster
         self.company = Company(database, broker, topic, STRUCTURE, workers=workers, copy_days=0)
@@ -171,11 +171,16 @@ def _name(pid: int) -> str:
         return ""
 
 
-def _state(pid: int) -> str:
+def _stat(pid: int) -> list[str]:
+    """State, parent, and what else /proc tells; empty for a process that is gone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return ""
+        return []
+
+
+def _state(pid: int) -> str:
+    return "".join(_stat(pid)[:1])
 
 
 def _signal(pid: int, number: signal.Signals) -> bool:
@@ -198,12 +203,16 @@ def thaw(pids: list[int]) -> None:
         _signal(pid, signal.SIGCONT)
 
 
-def no_client_left(cluster: Cluster) -> Callable[[], bool]:
-    """Condition: no client process, neither at work nor as a zombie."""
-    return lambda: not clients(cluster) and not zombies()
+def leftovers(cluster: Cluster) -> list[int]:
+    """Client processes that are at work, or that ended and that their worker has not collected.
+
+    What its worker left behind when it ended itself is collected by init.
+    """
+    members = processes_in(cluster.data)
+    return [pid for pid in _children(members) if _name(pid) == "migrator_kafka"] + clients(cluster)
 
 
-def zombies() -> list[int]:
-    """Client processes that ended and that nobody has collected."""
+def _children(parents: list[int]) -> list[int]:
+    wanted = {str(parent) for parent in parents}
     pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    return [pid for pid in pids if _name(pid) == "migrator_kafka" and _state(pid) == "Z"]
+    return [pid for pid in pids if wanted.intersection(_stat(pid)[1:2])]
