@@ -3,7 +3,7 @@
 PYTHON := /usr/bin/python3  # Debian's: its packages are the ones that "make setup" installs
 export PG_CONFIG
 
-.PHONY: setup test checks unit regress isolation pgtap e2e chaos demo installed
+.PHONY: setup test checks unit regress isolation pgtap e2e chaos chaos-report demo installed
 
 setup:
 	@scripts/setup.sh
@@ -32,11 +32,14 @@ installed: all
 	elif ! cmp -s $(EXTENSION).so '$(pkglibdir)/$(EXTENSION).so' || ! cmp -s $(INSTALL_SQL) '$(datadir)/extension/$(INSTALL_SQL)'; then \
 	  echo 'This build is not the installed one. Install it and try again:' >&2; echo '  sudo make install' >&2; exit 1; fi
 
-# Runs under random faults, each judged: make chaos ROUNDS=100. Results: build/chaos/results.
+# Runs under random faults, each judged: make chaos ROUNDS=100 FAULT=kills. Can be stopped and started again.
 ROUNDS ?= 5
+RESULTS ?= build/chaos/results
 chaos: installed
 	@scripts/fetch-kafka.sh
-	@$(PYTHON) test/chaos/chaos.py $(ROUNDS) $(if $(SEED),--seed $(SEED))
+	@$(PYTHON) test/chaos/chaos.py $(ROUNDS) --results $(RESULTS) $(if $(FAULT),--fault $(FAULT)) $(if $(SEED),--seed $(SEED))
+chaos-report:
+	@$(PYTHON) test/chaos/chaos.py --report --results $(RESULTS)
 
 build/mock_broker: demo/mock_broker.cpp
 	@mkdir -p $(@D)

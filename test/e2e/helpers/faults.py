@@ -35,6 +35,10 @@ FIELDS = (
 LINKS = (LinksTable("in_deal_buyer", "Deal", "deal_id", "Buyer", "buyer_id", "Buyer"),)
 
 
+class RunEnded(AssertionError):
+    """The run is over before the fault could hit it."""
+
+
 class Load:
     """A company whose in-tables are full and announced. Some rows cannot be sent, some have nothing to send."""
 
@@ -81,10 +85,19 @@ class Load:
 
         def reached() -> bool:
             if not self.running():
-                raise AssertionError("the run ended before the fault")
+                raise RunEnded("the run ended before the fault")
             return self.chunks() >= goal
 
         wait_until(reached, timeout, f"{more} more chunks are committed", interval=0.01)
+
+    def recovered_after(self, moment: float) -> float | None:
+        """Seconds from `moment` (a Unix time) to the next committed chunk of a slot that was opened anew since; None: there is none yet."""
+        sql = (
+            "select min(extract(epoch from c.finished_at)) from migrator.chunk c join migrator.slot s using (server, slot) "
+            "where s.recovered_at > to_timestamp(%s) and c.finished_at > s.recovered_at and c.marker_offset is not null"
+        )
+        finished = self.database.value(sql, moment)
+        return None if finished is None else float(finished) - moment
 
     def crash(self, fault: Callable[[], None]) -> None:
         """A fault that takes the server down. Returns when it is up and the run is taken over, by whoever was first."""

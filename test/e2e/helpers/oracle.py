@@ -66,7 +66,8 @@ class Ends:
     """The ends of a topic's partitions as readers of either isolation level see them."""
 
     def __init__(self, bootstrap: str, topic: str) -> None:
-        common = {"bootstrap.servers": bootstrap, "group.id": "test-ends"}
+        # Silent, for brokers go away in these tests.
+        common = {"bootstrap.servers": bootstrap, "group.id": "test-ends", "log_level": 0}
         self._committed = Consumer(common | {"isolation.level": "read_committed"})
         self._all = Consumer(common | {"isolation.level": "read_uncommitted"})
         partitions = self._all.list_topics(topic, timeout=10).topics[topic].partitions

@@ -1,0 +1,27 @@
+"""The families of faults: each module has FAULTS, functions that break something in a round, and a site to do it on."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from types import ModuleType
+
+from stage import Round, Site
+
+from . import broker, frozen, kills, server
+
+FAMILIES: Mapping[str, ModuleType] = {module.__name__.split(".")[-1]: module for module in (kills, server, broker, frozen)}
+
+Fault = Callable[[Round], None]
+MakeSite = Callable[[], AbstractContextManager[Site]]
+
+
+def select(name: str | None) -> dict[Fault, MakeSite]:
+    """The faults of a family, the one of that name, or all; each with what makes its site."""
+    found = {
+        fault: module.make_site
+        for family, module in FAMILIES.items()
+        for fault in module.FAULTS
+        if name in (None, family, fault.__name__)
+    }
+    if not found:
+        raise SystemExit(f"no fault or family is called {name}; families: {', '.join(FAMILIES)}")
+    return found
