@@ -41,6 +41,13 @@ chaos: installed
 chaos-report:
 	@$(PYTHON) test/chaos/chaos.py --report --results $(RESULTS)
 
+# Bad rows among good ones, in numbers: make poison ROWS=1000000
+ROWS ?= 100000
+.PHONY: poison
+poison: installed
+	@scripts/fetch-kafka.sh
+	@$(PYTHON) -m pytest -p no:cacheprovider -q -s test/e2e/test_poison.py --poison-rows=$(ROWS)
+
 build/mock_broker: demo/mock_broker.cpp
 	@mkdir -p $(@D)
 	$(CXX) -O2 -g $(CXX_OPTIONS) -MF $@.d -o $@ $< -lrdkafka

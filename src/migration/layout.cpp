@@ -8,21 +8,39 @@
 namespace migrator::migration {
 namespace {
 
-// Columns that a supplier made of another type are read by a cast; it must be one that cannot fail on a value.
+// Types whose values a field takes. They are read by a cast, and a cast of somebody's own may fail on some value, which
+// would stop all the rows around it.
+const char *types_of(const std::string &field_type) {
+  if (field_type == "date") return "t.oid = any ('{date, timestamp, timestamptz}'::regtype[])";
+  if (field_type == "flag") return "t.oid = 'bool'::regtype";
+  if (field_type == "number") return "t.oid = any ('{int2, int4, int8, numeric, float4, float8, money}'::regtype[])";
+  return "not exists (select from pg_cast c join pg_proc p on p.oid = c.castfunc where c.castsource = t.oid "
+         "and c.casttarget = 'text'::regtype and p.pronamespace <> 'pg_catalog'::regnamespace)";
+}
+
+// column is quoted; field is what the column is for.
+void check_column(const InTable &table, const std::string &column, const std::string &field, const std::string &field_type) {
+  pg::Result const type = pg::execute(
+      "with recursive a as (select a.atttypid as type, format_type(a.atttypid, a.atttypmod) as name from pg_attribute a "
+      "where a.attrelid = $1::regclass and quote_ident(a.attname) = $2 and not a.attisdropped "
+      "union all select t.typbasetype, a.name from a join pg_type t on t.oid = a.type where t.typtype = 'd') "
+      "select a.name, " + std::string(types_of(field_type)) + " from a join pg_type t on t.oid = a.type where t.typtype <> 'd'",
+      {table.quoted, column});
+  std::string const name = "column " + column + " of " + table.quoted;
+  if (type.empty()) throw Error("42703", name + " does not exist").hint("Run select migrator.apply_in_ddl(...).");
+  if (!type.flag(1))
+    throw Error("42804", name + " has type " + type.text(0) + ", which does not fit field \"" + field + "\" of type " + field_type)
+        .hint("Change the column's type to what generate_in_ddl says.");
+}
+
 void check_columns(const InTable &table) {
-  for (const FieldColumn &field : table.columns) {
-    const char *category = field.type == "date" ? "D" : field.type == "flag" ? "B" : field.type == "number" ? "N" : nullptr;
-    if (field.column.empty()) continue;
-    pg::Result const type = pg::execute(
-        "select format_type(a.atttypid, a.atttypmod), t.typcategory::text from pg_attribute a join pg_type t on t.oid = a.atttypid "
-        "where a.attrelid = $1::regclass and a.attname = $2 and not a.attisdropped",
-        {table.quoted, field.column});
-    std::string const name = "column " + pg::quote_identifier(field.column) + " of " + table.quoted;
-    if (type.empty()) throw Error("42703", name + " does not exist").hint("Run select migrator.apply_in_ddl(...).");
-    if (category != nullptr && type.text(1) != category)
-      throw Error("42804", name + " has type " + type.text(0) + ", which does not fit field \"" + field.field + "\" of type " + field.type)
-          .hint("Change the column's type to what generate_in_ddl says.");
+  if (table.kind == InTable::Kind::links) {
+    for (const std::string &column : {table.owner_column, table.target_column}) check_column(table, column, table.field, "text");
+    return;
   }
+  for (const char *column : {"in_id", "out_id"}) check_column(table, column, column, "text");
+  for (const FieldColumn &field : table.columns)
+    if (!field.column.empty()) check_column(table, pg::quote_identifier(field.column), field.field, field.type);
 }
 
 void read_relation(const Layout &layout, InTable &table) {

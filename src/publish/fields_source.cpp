@@ -24,13 +24,16 @@ Kind kind_of(const std::string &type) {
   return Kind::text;
 }
 
-// The cast costs nothing on the columns that the DDL made, and copes with what a supplier made of them.
-const char *cast_of(Kind kind) {
+// The cast costs nothing on the columns that the DDL made, and copes with what a supplier made of them: a date knows years
+// for which there is no timestamp.
+std::string read_as(Kind kind, const std::string &column) {
   switch (kind) {
-    case Kind::timestamp: return "::timestamp with time zone";
-    case Kind::flag: return "::boolean";
-    case Kind::number: return "::numeric";
-    default: return "::text";
+    case Kind::timestamp:
+      return "case when " + column + " between '0001-12-30 BC' and '10000-01-02' then " + column + "::timestamp with time zone when " + column +
+             " is not null then 'infinity' end";
+    case Kind::flag: return column + "::boolean";
+    case Kind::number: return column + "::numeric";
+    default: return column + "::text";
   }
 }
 
@@ -43,7 +46,7 @@ FieldsSource::FieldsSource(const Context &context) : context_(context), names_(c
     fields_.push_back(pg::to_utf8(field.field));
     if (field.column.empty()) continue;  // the key field: its value is in_id
     Kind const kind = kind_of(field.type);
-    select_ += ", " + pg::quote_identifier(field.column) + cast_of(kind);
+    select_ += ", " + read_as(kind, pg::quote_identifier(field.column));
     kinds_.push_back(kind);
   }
   select_ += " from " + context.table.quoted;

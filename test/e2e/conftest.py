@@ -15,6 +15,10 @@ from helpers import Company  # noqa: E402
 from helpers.faults import Load  # noqa: E402
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--poison-rows", type=int, default=20_000, help="good rows of test_poison.py")
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """PostgreSQL without shared_preload_libraries: a test calls what starts workers."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from .process import ROOT, free_port, spawn, terminate
 from .wait import wait_until
@@ -67,6 +67,12 @@ class KafkaClient:
         admin = self._admin()
         admin.delete_topics([name])[name].result(timeout=30)
         wait_until(lambda: name not in self.topics(), what=f"topic {name} is gone")
+
+    def configure_topic(self, name: str, config: dict[str, str]) -> None:
+        """Sets a topic's configuration; the broker applies it a little later."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, name, set_config=config)
+        admin = self._admin()
+        admin.alter_configs([resource])[resource].result(timeout=30)
 
     def topics(self) -> dict[str, int]:
         """Partitions by topic."""

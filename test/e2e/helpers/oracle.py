@@ -189,13 +189,16 @@ class Oracle:
             ("select count(*) from {}.task where migration_id = %(id)s and state <> 'DONE'", 0),
             ("select sum(rows_done) from {}.task where migration_id = %(id)s and type in ('MIGRATE_SINGLE_FIELDS', 'MIGRATE_LINKS')", done),
             ("select sum(rows) from migrator.chunk where migration_id = %(id)s and state = 'DONE' and kind <> 'CHECK'", done),
-            ("select sum(rows_failed) from migrator.chunk where migration_id = %(id)s", len(self.company.errors())),
+            ("select rows_failed from migrator.run_counts(%(id)s)", self._count_errors()),
             ("select ins_inkafka_status from {}.process_tracking where occupied_by_process = %(id)s", 1),
         ]
         for sql, good in questions:
             answer = self.company.in_schema(sql.replace("%(id)s", str(migration)))[0][0]
             if answer != good:
                 verdict.complaints.append(f"{answer} instead of {good}: {sql}")
+
+    def _count_errors(self) -> int:
+        return int(self.company.in_schema("select count(*) from {}.err")[0][0])
 
     def _check_markers(self, verdict: Verdict, migration: int, messages: int) -> None:
         """Each chunk that was published has one marker, where the chunk says, and each marker has its chunk."""
