@@ -1,6 +1,7 @@
 # migrator: an extension of PostgreSQL and its Kafka client process.
 #   make, make install   build and install          make test    every test, set-up included
 #   make demo            the main job, shown        make unit    the tests that need no server
+#   make bench           how fast it is
 
 EXTENSION   := migrator
 VERSION     := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" migrator.control)
@@ -27,7 +28,7 @@ SHLIB_LINK  := -Wl,--version-script=src/exports.map -lstdc++ -ljansson
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 ifeq ($(wildcard $(PGXS)),)
-$(if $(filter-out setup demo test,$(or $(MAKECMDGOALS),all)),$(error PostgreSQL's server headers are missing: run "make setup" as root first))
+$(if $(filter-out setup demo test bench,$(or $(MAKECMDGOALS),all)),$(error PostgreSQL's server headers are missing: run "make setup" as root first))
 else
 override with_llvm := no
 include $(PGXS)

@@ -1,9 +1,10 @@
 # The tests, the demo, and what both need. How to write a test: test/README.md.
 
 PYTHON := /usr/bin/python3  # Debian's: its packages are the ones that "make setup" installs
+ROUNDS ?= 5                 # of make chaos and make bench
 export PG_CONFIG
 
-.PHONY: setup test checks unit regress isolation pgtap e2e chaos chaos-report demo installed
+.PHONY: setup test checks unit regress isolation pgtap e2e chaos chaos-report bench demo installed
 
 setup:
 	@scripts/setup.sh
@@ -47,6 +48,14 @@ ROWS ?= 100000
 poison: installed
 	@scripts/fetch-kafka.sh
 	@$(PYTHON) -m pytest -p no:cacheprovider -q -s test/e2e/test_poison.py --poison-rows=$(ROWS)
+
+# Ours beside what users would pick instead; SERIES=workers and others measure more: test/bench/README.md. Report: docs/benchmark.md.
+bench: setup
+	@scripts/fetch-kafka.sh
+	@scripts/fetch-debezium.sh
+	@$(SECOND_MAKE) -s installed build/client_bench
+	@$(PYTHON) test/bench/bench.py $(SERIES) --rounds $(ROUNDS) $(if $(ROWS),--rows $(ROWS)) $(if $(WORKERS),--workers $(WORKERS)) \
+	  $(if $(PARTITIONS),--partitions $(PARTITIONS))
 
 build/mock_broker: demo/mock_broker.cpp
 	@mkdir -p $(@D)

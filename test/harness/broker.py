@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,8 @@ broker.session.timeout.ms=3000
 group.initial.rebalance.delay.ms=0
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 """
+# Small and soon there, at the price of speed.
+TEST_JAVA = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,16 @@ class KafkaClient:
             consumer.close()
         return sorted(found, key=lambda message: (message.partition, message.offset))
 
+    def size(self, topic: str) -> int:
+        """Offsets of a topic in use; with transactions their markers are among them."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "test-size"})
+        try:
+            partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            ends = [consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10) for number in partitions]
+        finally:
+            consumer.close()
+        return sum(high - low for low, high in ends)
+
     def count(self, topic: str, isolation: str = "read_committed") -> int:
         return len(self.messages(topic, isolation))
 
@@ -149,8 +161,10 @@ def _message(record: object) -> Message:
 class Broker(KafkaClient):
     """Apache Kafka: KRaft, one node, which keeps its port and its data over every stop and start."""
 
-    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None, java: Sequence[str] = TEST_JAVA) -> None:
+        """Prepares a broker; `java` are options of the virtual machine."""
         self.root = Path(tempfile.mkdtemp(prefix="migrator-kafka-"))
+        self._java_options = java
         self.port = free_port()
         super().__init__(f"127.0.0.1:{self.port}")
         self.log_file = self.root / "broker.log"
@@ -166,7 +180,7 @@ class Broker(KafkaClient):
     def _java(self, main: str, *arguments: str) -> list[str]:
         if not self._libs.is_dir():
             raise RuntimeError("Kafka's jars are missing: run scripts/fetch-kafka.sh")
-        options = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.showDateTime=true"]
+        options = [*self._java_options, "-Dorg.slf4j.simpleLogger.showDateTime=true"]
         return ["java", *options, "-cp", f"{self._libs}/*", main, *arguments]
 
     def _format(self) -> None:

@@ -49,13 +49,17 @@ class Cluster:
         preload: str = "",
         settings: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
+        port: int | None = None,
     ) -> None:
-        """Prepares a cluster. `preload` is shared_preload_libraries; `environment` is added to the server's."""
+        """Prepares a cluster. `preload` is shared_preload_libraries; `environment` is added to the server's.
+
+        Without `port` there is no TCP: the socket stands in a directory of its own, so any number does.
+        """
         self.root = Path(tempfile.mkdtemp(prefix="migrator-pg-"))
         self.data = self.root / "data"
         self.host = str(self.root)
-        # There is no TCP: the socket stands in a directory of its own, so any number does.
-        self.port = 5432
+        self.port = port or 5432
+        self._addresses = "127.0.0.1" if port else ""
         self.log_file = self.root / "server.log"
         self.environment = dict(environment or {})
         self._process: subprocess.Popen[str] | None = None
@@ -72,7 +76,7 @@ class Cluster:
         if done.returncode != 0:
             raise RuntimeError(f"initdb failed: {done.stderr}")
         values = {
-            "listen_addresses": "",
+            "listen_addresses": self._addresses,
             "unix_socket_directories": self.host,
             "port": str(self.port),
             "log_line_prefix": "%m [%p] %b %a [%e] ",

@@ -1,0 +1,65 @@
+#!/usr/bin/python3
+"""Measures migrator beside what users would pick instead, and by itself; make bench, make bench SERIES=…
+
+Results go to build/bench/<series>.tsv, the report to docs/benchmark.md.
+"""
+
+import argparse
+import datetime
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import report  # noqa: E402
+import series  # noqa: E402
+from contenders import Contender  # noqa: E402
+from contenders.bare import Bare  # noqa: E402
+from contenders.debezium import Debezium  # noqa: E402
+from contenders.ours import Ours  # noqa: E402
+from contenders.pipes import Copy, Kcat  # noqa: E402
+from load import natural_client  # noqa: E402
+from results import Results  # noqa: E402
+from rounds import measure, say  # noqa: E402
+from series import Plan  # noqa: E402
+from stage import SETTINGS, Stage, machine  # noqa: E402
+
+
+def compare(plan: Plan, results: Results) -> None:
+    """The whole run beside COPY | kcat, Debezium, plain COPY and a bare producer."""
+    with Stage(natural_client(plan.rows), plan.partitions, plan.workers) as stage:
+        contenders: list[Contender] = [Ours(stage), Ours(stage, copies=False), Kcat(stage), Kcat(stage, flat=True), Copy(stage), Bare(stage), Debezium(stage)]
+        measure(results, contenders, plan.rounds)
+
+
+SERIES: Mapping[str, Callable[[Plan, Results], None]] = {"compare": compare} | series.ALL
+
+
+def main() -> None:
+    names = ", ".join(SERIES)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("series", nargs="*", default=["compare"], help=f"{names}; report: only writes the report anew")
+    parser.add_argument("--rows", type=int, default=1000000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 2)
+    arguments = parser.parse_args()
+    plan = Plan(arguments.rows, arguments.rounds, arguments.partitions, arguments.workers)
+    for name in arguments.series:
+        if name == "report":
+            continue
+        if name not in SERIES:
+            sys.exit(f"There is no series {name}. There are: {names}; report.")
+        say(f"== {name}: {SERIES[name].__doc__} {plan.rows:,} rows, {plan.rounds} rounds and one to warm up; scratch servers, removed at the end.")
+        facts = plan.facts() | {"machine": machine(), "settings": " ".join(f"{key}={value}" for key, value in SETTINGS.items())}
+        start = time.monotonic()
+        SERIES[name](plan, Results(name, facts | {"date": datetime.date.today().isoformat()}))
+        say(f"   {time.monotonic() - start:.0f} s in all")
+    report.write()
+
+
+if __name__ == "__main__":
+    main()

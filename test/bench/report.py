@@ -1,0 +1,125 @@
+"""The report: docs/benchmark.md with its pictures, made from the results in build/bench."""
+
+from harness.process import ROOT
+from results import Results
+from svg import Bar, bars
+
+DOCS = ROOT / "docs"
+TITLES = {
+    "copy": "plain COPY to nowhere: the table only read",
+    "bare": "bare transactional producer, ready-made messages",
+    "ours-no-copies": "migrator, copies switched off",
+    "ours": "migrator, the whole run",
+    "kcat": "COPY into kcat, the same messages",
+    "kcat-flat": "COPY into kcat, flat rows",
+    "debezium": "Debezium 3.0, snapshot",
+}
+GUARANTEE = {
+    "copy": "nothing published",
+    "bare": "exactly once, no status",
+    "ours-no-copies": "exactly once, a status per row",
+    "ours": "exactly once, a status per row, a copy of the table",
+    "kcat": "none",
+    "kcat-flat": "none",
+    "debezium": "at least once, no status",
+}
+# What a run is measured against: ratio, contender, and what of ours is compared.
+GOALS = [(2.5, "kcat", "seconds"), (4.5, "debezium", "seconds"), (0.7, "bare", "publishing")]
+
+
+def table(heads: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(cells) + " |" for cells in [heads, ["---"] * len(heads), *rows]]
+    return "\n".join(lines) + "\n"
+
+
+def spread(values: list[float]) -> str:
+    return f"{min(values):.1f} to {max(values):.1f}"
+
+
+def conditions(results: Results) -> str:
+    facts = results.facts
+    return (
+        f"{int(facts['rows']):,} rows, {facts['workers']} workers, {facts['partitions']} partitions, median of {facts['rounds']} rounds after one to warm "
+        f"up; {facts['date']}, {facts['machine']}, broker on the same machine; {facts['settings']}, fsync and synchronous_commit on, lz4.\n"
+    )
+
+
+def comparison() -> str:
+    results = Results("compare")
+    if not results.lines:
+        return ""
+    rows = int(results.facts["rows"])
+    ordered = sorted(results.contenders(), key=results.median)
+    picture = [Bar(TITLES[name], results.median(name), f"{results.median(name):.1f} s", name.startswith("ours")) for name in ordered]
+    (DOCS / "benchmark.svg").write_text(bars(f"Seconds for {rows:,} rows", picture))
+    lines = [
+        [TITLES[name], f"{results.median(name):.2f}", spread(results.values(name)), f"{rows / results.median(name):,.0f}", GUARANTEE[name]]
+        for name in ordered
+    ]
+    text = "## Side by side\n\n" + conditions(results)
+    text += f"Messages of {results.median('ours', 'message_bytes'):.0f} bytes.\n\n![Seconds by contender](benchmark.svg)\n\n"
+    text += table(["what", "seconds", "from to", "rows/s", "guarantee"], lines)
+    return text + "\n" + ratios(results)
+
+
+def ratios(results: Results) -> str:
+    rows = []
+    for goal, other, metric in GOALS:
+        ours = results.values("ours", metric)
+        # Of each round, so that what disturbs a whole round disturbs both.
+        each = [theirs / mine for mine, theirs in zip(ours, results.values(other), strict=True)]
+        ratio = results.median(other) / results.median("ours", metric)
+        what = f"{'whole run' if metric == 'seconds' else 'publishing stage'} to {TITLES[other]}"
+        rows.append([what, f"{ratio:.2f}", f"{min(each):.2f} to {max(each):.2f}", f"{goal}", "reached" if ratio >= goal else "not reached"])
+    return "How many times as fast migrator is:\n\n" + table(["ratio", "value", "round by round", "goal", ""], rows)
+
+
+def scale(series: str, title: str, head: str) -> str:
+    """Rows per second by a parameter; the rows are the parameter itself in the series of sizes."""
+    results = Results(series)
+    if not results.lines:
+        return ""
+    lines = []
+    for parameter in results.parameters():
+        rows = int(parameter if series == "size" else results.facts["rows"])
+        whole, publishing = (results.median("ours", metric, parameter) for metric in ("seconds", "publishing"))
+        size = results.median("ours", "message_bytes", parameter)
+        lines.append([f"{int(parameter):,}", f"{rows / whole:,.0f}", f"{rows / publishing:,.0f}", f"{1e6 * whole / rows:.2f}", f"{size:.0f}"])
+    heads = [head, "rows/s, whole run", "rows/s, publishing", "µs a row, whole run", "bytes a message"]
+    return f"## {title}\n\n" + conditions(results) + "\n" + table(heads, lines)
+
+
+def metrics(series: str, title: str, head: str, names: dict[str, str]) -> str:
+    """Medians of some metrics, a line for each parameter and contender."""
+    results = Results(series)
+    if not results.lines:
+        return ""
+    lines = [
+        [" ".join(filter(None, [parameter, TITLES[name] if len(results.contenders()) > 1 else ""])),
+         *(f"{results.median(name, metric, parameter):,.1f}" for metric in names)]
+        for parameter in results.parameters() for name in results.contenders()
+    ]
+    return f"## {title}\n\n" + conditions(results) + "\n" + table([head, *names.values()], lines)
+
+
+def write() -> None:
+    parts = [
+        "# Benchmark\n\nWritten by `make bench`. How it is measured: [test/bench/README.md](../test/bench/README.md); what was done for the speed, and what "
+        "stands in the way of more: [performance.md](performance.md).\n",
+        comparison(),
+        scale("workers", "Workers", "workers"),
+        scale("width", "Width of rows", "bytes of values"),
+        scale("fields", "Number of fields", "fields"),
+        scale("partitions", "Partitions", "partitions"),
+        scale("size", "Size of the table", "rows"),
+        metrics("memory", "Peak memory, MB", "rows", {
+            "publisher_peak_mb": "publisher", "publisher_own_mb": "its own", "client_peak_mb": "Kafka client", "client_own_mb": "its own",
+            "runner_peak_mb": "runner", "runner_own_mb": "its own"}),
+        metrics("wal", "WAL", "run", {"wal_bytes_per_row": "bytes of WAL a row"}),
+        metrics("bloat", "Ten loads of the same rows", "load", {"table_mb": "table, MB", "indexes_mb": "indexes, MB", "seconds": "seconds of the run"}),
+        metrics("pgbench", "A concurrent pgbench", "beside", {
+            "tps_alone": "tps alone", "tps_beside": "tps beside", "ms_alone": "latency alone, ms", "ms_beside": "latency beside, ms"}),
+    ]
+    (DOCS / "benchmark.md").write_text("\n".join(part for part in parts if part))
+    print("\n" + "\n".join(part for part in parts[1:] if part))
+    print(f"Written: {DOCS / 'benchmark.md'}, {DOCS / 'benchmark.svg'}")

@@ -1,0 +1,22 @@
+"""Alternating runs: every round has each contender once, and each round begins with another one."""
+
+from collections.abc import Sequence
+
+from contenders import Contender
+from results import Results
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def measure(results: Results, contenders: Sequence[Contender], rounds: int, parameter: str = "") -> None:
+    """One round to warm up, then `rounds` that count."""
+    for number in range(rounds + 1):
+        say(f"{parameter + ', ' if parameter else ''}{f'round {number} of {rounds}' if number else 'warm-up'}")
+        first = number % len(contenders)
+        for contender in [*contenders[first:], *contenders[:first]]:
+            metrics = contender.run()
+            say(f"  {metrics['seconds']:8.2f} s  {contender.title}")
+            if number > 0:
+                results.add(parameter, contender.name, number, metrics)

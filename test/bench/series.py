@@ -1,0 +1,140 @@
+"""The further series: what the speed depends on, and what a run costs beside time."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from contenders import Contender, Metrics
+from contenders.ours import Ours
+from contenders.pipes import Kcat
+from load import Load, natural_client, texts
+from pgbench import Pgbench
+from processes import MemoryWatch
+from results import Results
+from rounds import measure, say
+from stage import Stage
+
+
+@dataclass(frozen=True)
+class Plan:
+    rows: int
+    rounds: int
+    partitions: int
+    workers: int
+
+    def facts(self) -> dict[str, str]:
+        return {name: str(value) for name, value in vars(self).items()}
+
+    def stage(self, load: Load, **settings: str) -> Stage:
+        return Stage(load, self.partitions, self.workers, settings)
+
+
+def _each(plans: Iterable[tuple[str, Plan, Load]], results: Results) -> None:
+    for parameter, plan, load in plans:
+        with plan.stage(load) as stage:
+            measure(results, [Ours(stage)], plan.rounds, parameter)
+
+
+def workers(plan: Plan, results: Results) -> None:
+    """Rows per second by the number of workers."""
+    _each(((str(n), replace(plan, workers=n), natural_client(plan.rows)) for n in (1, 2, 4, 8)), results)
+
+
+def partitions(plan: Plan, results: Results) -> None:
+    """Rows per second by the number of partitions."""
+    _each(((str(n), replace(plan, partitions=n), natural_client(plan.rows)) for n in (1, 4, 48)), results)
+
+
+def width(plan: Plan, results: Results) -> None:
+    """Rows per second by the bytes of the values of a row, in 11 fields."""
+    _each(((str(n), plan, texts(plan.rows, 11, n // 11)) for n in (110, 440, 1760, 7040)), results)
+
+
+def fields(plan: Plan, results: Results) -> None:
+    """Rows per second by the number of fields, 440 bytes of values in all."""
+    _each(((str(n), plan, texts(plan.rows, n, 440 // n)) for n in (1, 11, 44, 110)), results)
+
+
+def size(plan: Plan, results: Results) -> None:
+    """Cost per row at 1, 10 and 30 times the number of rows."""
+    _each(((str(n), replace(plan, rows=n), natural_client(n)) for n in (plan.rows, 10 * plan.rows, 30 * plan.rows)), results)
+
+
+@dataclass
+class Watched:
+    """A contender with something measured around each of its runs."""
+
+    contender: Contender
+    around: Callable[[Callable[[], Metrics]], Metrics]
+
+    def __post_init__(self) -> None:
+        self.name, self.title = self.contender.name, self.contender.title
+
+    def run(self) -> Metrics:
+        return self.around(self.contender.run)
+
+
+def memory(plan: Plan, results: Results) -> None:
+    """Peak memory of each process, in MB, at a tenth of the rows and at all of them."""
+    for rows in (plan.rows // 10, plan.rows):
+        # Little is shared, so that what a process is charged for is nearly its own.
+        with plan.stage(natural_client(rows), shared_buffers="32MB") as stage:
+            stage.fresh()
+
+            def around(run: Callable[[], Metrics]) -> Metrics:
+                with MemoryWatch(stage.cluster.data) as watch:
+                    metrics = run()
+                return metrics | watch.peaks
+
+            measure(results, [Watched(Ours(stage), around)], plan.rounds, str(rows))
+
+
+def wal(plan: Plan, results: Results) -> None:
+    """Bytes of WAL for each row, with and without copies."""
+    with plan.stage(natural_client(plan.rows)) as stage:
+
+        def around(run: Callable[[], Metrics]) -> Metrics:
+            database = stage.fresh()
+            before = database.value("select pg_current_wal_insert_lsn()")
+            metrics = run()
+            written = database.value("select pg_current_wal_insert_lsn() - %s::pg_lsn", before)
+            return metrics | {"wal_bytes_per_row": float(written) / plan.rows}
+
+        measure(results, [Watched(Ours(stage, copies), around) for copies in (True, False)], plan.rounds)
+
+
+def bloat(plan: Plan, results: Results) -> None:
+    """Sizes of the table and its indexes over ten loads of all rows, each migrated and then vacuumed."""
+    with plan.stage(natural_client(plan.rows)) as stage:
+        database, ours = stage.fresh(), Ours(stage)
+        for number in range(11):
+            metrics: Metrics = {"seconds": 0}
+            if number > 0:
+                if number > 1:
+                    stage.supply_again()
+                metrics = ours.run()
+                stage.settle(database)
+            table = stage.load.table
+            sizes = database.query("select pg_table_size(%s), pg_indexes_size(%s)", table, table)[0]
+            say(f"  after load {number}: table {sizes[0] >> 20} MB, indexes {sizes[1] >> 20} MB, {metrics['seconds']:.1f} s")
+            results.add(str(number), ours.name, 1, metrics | {"table_mb": sizes[0] / (1 << 20), "indexes_mb": sizes[1] / (1 << 20)})
+
+
+def pgbench(plan: Plan, results: Results) -> None:
+    """What a concurrent pgbench notices: transactions per second and latency, alone and beside each contender."""
+    with plan.stage(natural_client(plan.rows)) as stage, Pgbench(stage.fresh()) as bench:
+
+        def around(run: Callable[[], Metrics]) -> Metrics:
+            stage.fresh()
+            alone = bench.idle()
+            metrics = run()
+            beside = bench.during(metrics["seconds"])
+            say(f"  pgbench alone {alone.tps:.0f} tps, {alone.latency:.2f} ms; beside it {beside.tps:.0f} tps, {beside.latency:.2f} ms")
+            return metrics | {"tps_alone": alone.tps, "tps_beside": beside.tps, "ms_alone": alone.latency, "ms_beside": beside.latency}
+
+        measure(results, [Watched(Ours(stage), around), Watched(Kcat(stage), around)], plan.rounds)
+
+
+ALL = {
+    "workers": workers, "width": width, "fields": fields, "partitions": partitions, "size": size,
+    "memory": memory, "wal": wal, "bloat": bloat, "pgbench": pgbench,
+}
