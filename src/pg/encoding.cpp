@@ -16,6 +16,8 @@ const char *convert(std::string_view text, int from, int to) {
 
 }  // namespace
 
+bool is_utf8() noexcept { return GetDatabaseEncoding() == PG_UTF8; }
+
 std::string to_utf8(std::string_view text) {
   const char *converted = nullptr;
   bool valid = runs([&] { converted = convert(text, GetDatabaseEncoding(), PG_UTF8); });

@@ -7,6 +7,7 @@
 
 namespace migrator::pg {
 
+bool is_utf8() noexcept;  // the database's encoding
 // Text of the database in UTF-8; what has no counterpart becomes "?".
 std::string to_utf8(std::string_view text);
 // The way back, for text that was made out of the database's own; raises for what has no counterpart.

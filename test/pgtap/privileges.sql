@@ -20,7 +20,7 @@ select ok(not has_schema_privilege('migrator_supplier', 'migrator', 'usage') and
           'nor use them');
 
 select set_eq('select pg_temp.functions_of(''migrator_operator'') except select pg_temp.functions_of(''migrator_reader'')',
-                  array['cancel_migration', 'check_migration', 'kafka_check', 'migrate', 'pause_migration', 'resume_migration', 'retry_failed',
+                  array['apply_boi_input', 'cancel_migration', 'check_migration', 'kafka_check', 'migrate', 'pause_migration', 'resume_migration', 'retry_failed',
                         'running_migration', 'try_to_start_migration'],
                   'an operator starts, stops and checks');
 select is_empty('select pg_temp.functions_of(''migrator_reader'') intersect

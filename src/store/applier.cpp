@@ -1,0 +1,128 @@
+#include "store/applier.hpp"
+
+#include <set>
+
+#include "base/error.hpp"
+#include "message/parse.hpp"
+#include "pg/error.hpp"
+#include "pg/spi.hpp"
+#include "store/apply.hpp"
+#include "store/flush.hpp"
+#include "store/keys.hpp"
+#include "store/links.hpp"
+#include "store/load.hpp"
+#include "store/settings.hpp"
+#include "store/sql.hpp"
+#include "store/structure.hpp"
+#include "store/workspace.hpp"
+
+namespace migrator::store {
+namespace {
+
+Failure failure_of(const Error &error) {
+  return {error.sqlstate(), error.message(), error.detail_text(), error.hint_text()};
+}
+
+struct Item {  // a message on its way
+  message::Document document;
+  std::optional<Change> change;
+  std::vector<LinkCheck> checks;
+  std::string record_key;  // empty: it has no recordId
+};
+
+}  // namespace
+
+struct Applier::Cache {
+  std::string version;
+  std::unique_ptr<const Structure> structure;
+
+  // Takes a lock that keeps the structure as it is until the end of the transaction.
+  const Structure &current(const std::string &company);
+};
+
+const Structure &Applier::Cache::current(const std::string &company) {
+  run("select pg_advisory_xact_lock_shared(hashtextextended('migrator:structure ' || $1, 0))", company, {});
+  std::string now = pg::execute("select last_value::text || is_called::text from migrator.structure_version").text();
+  if (structure == nullptr || now != version) {
+    structure = Structure::load(company);
+    version = std::move(now);
+  }
+  return *structure;
+}
+
+const char *name_of(Outcome outcome) noexcept {
+  switch (outcome) {
+    case Outcome::inserted: return "inserted";
+    case Outcome::updated: return "updated";
+    case Outcome::unchanged: return "unchanged";
+    case Outcome::merged: return "merged";
+    case Outcome::skipped: return "skipped";
+    case Outcome::duplicate: return "duplicate";
+  }
+  return "";
+}
+
+Applier::Applier(std::string company) : company_(std::move(company)), cache_(std::make_unique<Cache>()) {}
+Applier::~Applier() = default;
+
+std::vector<Verdict> Applier::apply(std::span<const std::string_view> messages) {
+  const Structure &structure = cache_->current(company_);
+  std::vector<Verdict> verdicts(messages.size());
+  std::vector<Item> items(messages.size());
+  auto const attempt = [&](std::size_t i, auto &&body) {
+    if (verdicts[i].failure) return;
+    try {
+      body(items[i], verdicts[i]);
+    } catch (const Error &error) {
+      if (error.sqlstate() == sqlstate::internal) throw;
+      verdicts[i].failure = failure_of(error);
+    }
+  };
+
+  Loader loader(company_);
+  std::vector<std::string> record_keys;
+  for (std::size_t i = 0; i < messages.size(); i++) {
+    if (i % 100 == 0) pg::check_for_interrupts();
+    attempt(i, [&](Item &item, Verdict &) {
+      item.document = message::parse(messages[i], message_depth);
+      const message::BoiInput &input = item.document.root;
+      item.change = input.is_check ? interpret_check(structure, input, item.checks) : interpret(structure, input);
+      if (!input.record_id.empty()) record_keys.push_back(item.record_key = unique_key(input.record_id));
+      if (input.is_check) loader.want(*item.change, item.checks);
+      else loader.want(*item.change);
+    });
+  }
+
+  std::set<std::string> seen = seen_records(company_, record_keys);
+  Workspace workspace;
+  loader.load(structure, workspace);
+  record_keys.clear();
+  for (std::size_t i = 0; i < messages.size(); i++)
+    attempt(i, [&](Item &item, Verdict &verdict) {
+      if (!item.record_key.empty() && seen.count(item.record_key) > 0) {
+        verdict.outcome = Outcome::duplicate;
+        return;
+      }
+      workspace.begin_message(i);
+      try {
+        if (item.document.root.is_check) apply_check(workspace, *item.change, item.checks);
+        else verdict.outcome = store::apply(workspace, *item.change);
+      } catch (...) {
+        workspace.undo_message();
+        throw;
+      }
+      if (item.record_key.empty()) return;
+      seen.insert(item.record_key);
+      record_keys.push_back(item.record_key);
+    });
+
+  Links links(company_, workspace);
+  std::vector<bool> changed(messages.size());
+  links.replay(changed);
+  for (std::size_t i = 0; i < messages.size(); i++)
+    if (changed[i] && verdicts[i].outcome == Outcome::unchanged) verdicts[i].outcome = Outcome::updated;
+  flush(company_, workspace, links, record_keys);
+  return verdicts;
+}
+
+}  // namespace migrator::store

@@ -1,0 +1,18 @@
+#pragma once
+// The steps for one message: find the instance, create or update it, merge where a unique value belongs to another one,
+// follow the links. In memory; links become steps that links.hpp carries out at the end of the batch.
+
+#include "store/applier.hpp"
+#include "store/change.hpp"
+#include "store/workspace.hpp"
+
+namespace migrator::store {
+
+// Throws Error for a bad message; the caller takes back what it did until then. The outcome of an update may still turn
+// from unchanged to updated when its links are made.
+Outcome apply(Workspace &workspace, const Change &change);
+
+// Notes what is to be checked.
+void apply_check(Workspace &workspace, const Change &owner, const std::vector<LinkCheck> &checks);
+
+}  // namespace migrator::store

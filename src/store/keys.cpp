@@ -1,0 +1,51 @@
+#include "store/keys.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+
+#include "pg/crypto.hpp"
+
+namespace migrator::store {
+namespace {
+
+constexpr std::string_view k_alphabet = "0123456789@ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz~";
+static_assert(k_alphabet.size() == 64);
+constexpr std::size_t k_long_value = 200;  // bytes
+constexpr std::size_t k_beginning = 50;    // characters
+
+}  // namespace
+
+std::string new_id() {
+  std::string id(16, '0');
+  std::array<unsigned char, 9> random;
+  pg::strong_random(random);
+  auto milliseconds = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                                     std::chrono::system_clock::now().time_since_epoch())
+                                                     .count());
+  for (std::size_t i = 7; i-- > 0; milliseconds /= 64) id[i] = k_alphabet[milliseconds % 64];
+  for (std::size_t i = 0; i < random.size(); i++) id[7 + i] = k_alphabet[random[i] % 64];
+  return id;
+}
+
+std::string unique_key(std::string_view value) {
+  if (value.size() <= k_long_value) return std::string(value);
+  std::size_t length = 0;
+  for (std::size_t characters = 0; length < value.size(); length++)
+    if ((static_cast<unsigned char>(value[length]) & 0xC0) != 0x80 && characters++ == k_beginning) break;
+  return std::string(value.substr(0, length)) + "... sha256:" + pg::sha256(value);
+}
+
+std::string external_key(const Bo &bo, std::string_view external_id) {
+  std::string key = bo.code;
+  key += '\n';
+  return key += external_id;
+}
+
+std::string value_key(const Bo &bo, const Field &field, std::string_view unique_key) {
+  std::string key = bo.code;
+  ((key += '\n') += field.code) += '\n';
+  return key += unique_key;
+}
+
+}  // namespace migrator::store

@@ -1,0 +1,181 @@
+#include "store/links.hpp"
+
+#include "store/keys.hpp"
+
+namespace migrator::store {
+
+using Kind = LinkStep::Kind;
+
+Links::Slot &Links::slot(Instance &owner, const Field &field) {
+  Slot &result = slots_[{owner.id, field.code}];
+  result.owner = &owner;
+  return result;
+}
+
+Links::Target Links::target_of(const LinkStep &step) {
+  return {step.to_bo->code, step.to_field == nullptr ? "" : step.to_field->code, step.value};
+}
+
+// What the database has of the links that the steps are about. Of a field that is cleared that is all; of others only
+// what is named, for there may be any number.
+void Links::load() {
+  Column owners, fields, targets, all_owners, all_fields;
+  Column waiting_owners, waiting_fields, waiting_bos, waiting_to_fields, waiting_values;
+  for (const LinkStep &step : workspace_.steps()) {
+    if (step.owner == nullptr || step.owner->is_new) continue;
+    if (step.kind == Kind::clear) {
+      all_owners.add(step.owner->id);
+      all_fields.add(step.field->code);
+      continue;
+    }
+    if (step.target != nullptr && !step.target->is_new) {
+      owners.add(step.owner->id);
+      fields.add(step.field->code);
+      targets.add(step.target->id);
+    }
+    if (step.kind == Kind::wait || step.kind == Kind::remove) {
+      waiting_owners.add(step.owner->id);
+      waiting_fields.add(step.field->code);
+      waiting_bos.add(step.to_bo->code);
+      step.to_field == nullptr ? waiting_to_fields.add_null() : waiting_to_fields.add(step.to_field->code);
+      waiting_values.add(step.value);
+    }
+  }
+  auto const has_link = [&](const pg::Result &result) {
+    for (const auto &row : result.rows) slots_[{*row[0], *row[1]}].links[*row[2]] = {true, true};
+  };
+  auto const has_waiting = [&](const pg::Result &result) {
+    for (const auto &row : result.rows)
+      slots_[{*row[0], *row[1]}].waiting[{*row[2], row[3].value_or(""), *row[4]}] = {true, true};
+  };
+  if (!owners.empty())
+    has_link(run("select l.owner_id, l.field_code, l.target_id "
+                 "from unnest($2::text[], $3::text[], $4::text[]) k (owner_id, field_code, target_id) "
+                 "cross join lateral (select * from migrator.instance_link where company = $1 and owner_id = k.owner_id "
+                 "  and field_code = k.field_code and target_id = k.target_id limit 1) l",
+                 company_, {&owners, &fields, &targets}));
+  if (!all_owners.empty()) {
+    has_link(run("select l.owner_id, l.field_code, l.target_id from unnest($2::text[], $3::text[]) k (owner_id, field_code) "
+                 "join migrator.instance_link l on l.company = $1 and l.owner_id = k.owner_id and l.field_code = k.field_code",
+                 company_, {&all_owners, &all_fields}));
+    has_waiting(run("select r.owner_id, r.field_code, r.to_bo, r.to_field, r.value "
+                    "from unnest($2::text[], $3::text[]) k (owner_id, field_code) join in_migration.boi_reference r "
+                    "  on r.company = $1 and r.owner_id = k.owner_id and r.field_code = k.field_code and r.resolved_at is null",
+                    company_, {&all_owners, &all_fields}));
+  }
+  if (!waiting_owners.empty())
+    has_waiting(run("select r.owner_id, r.field_code, r.to_bo, r.to_field, r.value "
+                    "from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) k (owner_id, field_code, to_bo, to_field, value) "
+                    "join in_migration.boi_reference r on r.company = $1 and r.owner_id = k.owner_id and r.field_code = k.field_code "
+                    "  and r.to_bo = k.to_bo and r.to_field is not distinct from k.to_field and r.value = k.value and r.resolved_at is null",
+                    company_, {&waiting_owners, &waiting_fields, &waiting_bos, &waiting_to_fields, &waiting_values}));
+}
+
+void Links::replay(std::vector<bool> &changed) {
+  if (workspace_.steps().empty()) return;
+  load();
+  for (const LinkStep &step : workspace_.steps()) {
+    auto const set = [&](State &state, bool now) {
+      if (state.now == now) return;
+      state.now = now;
+      changed[step.message] = true;
+    };
+    if (step.kind == Kind::check) {
+      bool complete = step.owner != nullptr && step.target != nullptr;
+      if (complete) {
+        Slot &links = slot(*step.owner, *step.field);
+        auto const found = links.links.find(step.target->id);
+        complete = found != links.links.end() && found->second.now;
+      }
+      checks_.push_back({&step, complete});
+      continue;
+    }
+    Slot &links = slot(*step.owner, *step.field);
+    switch (step.kind) {
+      case Kind::add: set(links.links[step.target->id], true); break;
+      case Kind::wait: set(links.waiting[target_of(step)], true); break;
+      case Kind::remove:
+        if (step.target != nullptr) set(links.links[step.target->id], false);
+        set(links.waiting[target_of(step)], false);
+        break;
+      case Kind::clear:
+        for (auto &[target, state] : links.links) set(state, false);
+        for (auto &[target, state] : links.waiting) set(state, false);
+        break;
+      case Kind::check: break;
+    }
+  }
+  for (const LinkStep &step : workspace_.steps()) {
+    if (step.kind != Kind::wait) continue;
+    Slot &links = slot(*step.owner, *step.field);
+    State &waiting = links.waiting.at(target_of(step));
+    const Instance *target = step.to_field == nullptr ? workspace_.by_external(*step.to_bo, step.value)
+                                                      : workspace_.by_value(*step.to_bo, *step.to_field, step.value);
+    // What waited before is resolved with all others (flush.cpp).
+    if (waiting.now && !waiting.stored && target != nullptr) link_what_came(target->id, links, waiting);
+  }
+}
+
+void Links::link_what_came(std::string_view id, Slot &slot, State &waiting) {
+  waiting.now = false;
+  slot.links[std::string(id)].now = true;
+}
+
+bool Links::adds_waiting() const {
+  for (const auto &[name, slot] : slots_)
+    for (const auto &[target, state] : slot.waiting)
+      if (state.now && !state.stored) return true;
+  return false;
+}
+
+void Links::look_again() {
+  Column bos, fields, values;
+  std::vector<std::pair<Slot *, State *>> waiting;
+  for (auto &[name, slot] : slots_)
+    for (auto &[target, state] : slot.waiting) {
+      if (!state.now || state.stored) continue;
+      bos.add(std::get<0>(target));
+      std::get<1>(target).empty() ? fields.add_null() : fields.add(std::get<1>(target));
+      values.add(std::get<2>(target));
+      waiting.emplace_back(&slot, &state);
+    }
+  for (const auto &row :
+       run("select k.n, coalesce(u.id, i.id, a.id) "
+           "from unnest($2::text[], $3::text[], $4::text[]) with ordinality k (bo, field, value, n) "
+           "left join lateral (select id from migrator.instance_unique "
+           "  where company = $1 and bo = k.bo and field = k.field and value = k.value limit 1) u on true "
+           "left join lateral (select id from migrator.instance "
+           "  where company = $1 and bo = k.bo and external_id = k.value and k.field is null limit 1) i on true "
+           "left join lateral (select id from migrator.instance_alias "
+           "  where company = $1 and bo = k.bo and external_id = k.value and k.field is null limit 1) a on true "
+           "where coalesce(u.id, i.id, a.id) is not null",
+           company_, {&bos, &fields, &values})
+           .rows) {
+    auto const [slot, state] = waiting.at(std::stoul(*row[0]) - 1);
+    link_what_came(*row[1], *slot, *state);
+  }
+}
+
+void Links::differences(Difference &gone, Difference &come) const {
+  for (const auto &[name, slot] : slots_) {
+    for (const auto &[target, state] : slot.links) {
+      if (state.now == state.stored) continue;
+      Difference &difference = state.now ? come : gone;
+      difference.owners.add(name.first);
+      difference.fields.add(name.second);
+      difference.targets.add(target);
+      slot.owner->has_new_links = true;
+    }
+    for (const auto &[target, state] : slot.waiting) {
+      if (state.now == state.stored) continue;
+      Difference &difference = state.now ? come : gone;
+      difference.waiting_owners.add(name.first);
+      difference.waiting_fields.add(name.second);
+      difference.waiting_bos.add(std::get<0>(target));
+      std::get<1>(target).empty() ? difference.waiting_to_fields.add_null() : difference.waiting_to_fields.add(std::get<1>(target));
+      difference.waiting_values.add(std::get<2>(target));
+    }
+  }
+}
+
+}  // namespace migrator::store
