@@ -15,7 +15,7 @@ constexpr std::size_t k_part_bytes = 256 * 1024;
 
 }  // namespace
 
-CheckSource::CheckSource(const Context &context) : context_(context), names_(context.table) {
+CheckSource::CheckSource(const Context &context) : context_(context), names_(context.table), record_head_(record_head(context_, "check", names_)) {
   xids_ = pg::execute("select coalesce(array_agg(distinct finish_xid::text), '{}') from migrator.chunk "
                       "where migration_id = $1::bigint and table_name = $2 and kind = 'LINKS' and state = 'DONE'",
                       {std::to_string(context.migration), context.table.name})
@@ -41,9 +41,7 @@ void CheckSource::flush(const std::string &owner, const std::string &external_id
   std::vector<message::Link> links;
   for (const std::string &target : targets) links.push_back({names_.field, names_.target_bo, target});
   value_.clear();
-  std::string record = context_.record_prefix + names_.table + ".check." + external_id;
-  if (part > 0) record = context_.record_prefix + names_.table + ".check" + std::to_string(part) + "." + external_id;
-  message::append_reference_check(value_, record, external_id, names_.bo, links);
+  message::append_reference_check(value_, record_head_ + std::to_string(part) + "." + external_id, external_id, names_.bo, links);
   batch.messages.append({context_.topic, external_id, value_});
   batch.keys.push_back({owner});
   targets.clear();

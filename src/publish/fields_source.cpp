@@ -39,7 +39,7 @@ std::string read_as(Kind kind, const std::string &column) {
 
 }  // namespace
 
-FieldsSource::FieldsSource(const Context &context) : context_(context), names_(context.table) {
+FieldsSource::FieldsSource(const Context &context) : context_(context), names_(context.table), record_head_(record_head(context_, "row", names_)) {
   select_ = "select ctid, xmin, id::bigint, in_id::text, out_id::text, coalesce(removed, false)";
   kinds_ = {Kind::tid, Kind::xid, Kind::bigint, Kind::text, Kind::text, Kind::flag};
   for (const migration::FieldColumn &field : context.table.columns) {
@@ -72,7 +72,7 @@ FieldsSource::Outcome FieldsSource::encode(const pg::RowCursor &row, Batch &batc
   std::string_view const in_id = row[k_in_id].text;
   bool const removed = row[k_removed].integer != 0;
   value_.clear();
-  record_id_.assign(context_.record_prefix).append(names_.table).append(".").append(std::to_string(row[k_id].integer));
+  record_id_.assign(record_head_).append(std::to_string(row[k_id].integer));
   message::FieldsWriter writer(value_);
   writer.begin(record_id_, in_id, row[k_out_id].null ? std::string_view() : row[k_out_id].text, names_.bo);
   if (!removed) {

@@ -14,7 +14,8 @@ constexpr std::size_t k_key_limit = 1 << 20;
 
 }  // namespace
 
-LinksSource::LinksSource(const Context &context) : context_(context), names_(context.table) {
+LinksSource::LinksSource(const Context &context)
+    : context_(context), names_(context.table), record_head_(record_head(context_, "link", names_)) {
   const migration::InTable &table = context.table;
   pair_ = "(" + table.owner_column + ", " + table.target_column + ")";
   select_ = "select ctid, xmin, " + table.owner_column + "::text, " + table.target_column + "::text from " + table.quoted;
@@ -28,9 +29,7 @@ bool LinksSource::encode(const pg::RowCursor &row, Batch &batch, Refusal &refusa
                sqlstate::not_representable, "not valid in UTF-8"};
     return false;
   }
-  // The length keeps two pairs apart whose texts run together alike.
-  record_id_.assign(context_.record_prefix).append(names_.table).append(".").append(std::to_string(owner.text.size()));
-  record_id_.append(":").append(owner.text).append(".").append(target.text);
+  record_id_.assign(record_head_).append(std::to_string(owner.text.size())).append(":").append(owner.text).append(".").append(target.text);
   value_.clear();
   message::append_link(value_, record_id_, owner.text, names_.bo,
                        {names_.field, names_.target_bo, target.text});

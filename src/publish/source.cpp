@@ -10,6 +10,10 @@ Names::Names(const migration::InTable &in_table)
     : table(pg::to_utf8(in_table.name)), bo(pg::to_utf8(in_table.bo)), field(pg::to_utf8(in_table.field)),
       target_bo(pg::to_utf8(in_table.target_bo)) {}
 
+std::string record_head(const Context &context, const char *kind, const Names &names) {
+  return context.record_prefix + kind + "." + std::to_string(names.table.size()) + ":" + names.table + ".";
+}
+
 std::unique_ptr<Source> make_source(const std::string &kind, const Context &context) {
   if (kind == "FIELDS") return std::make_unique<FieldsSource>(context);
   if (kind == "LINKS") return std::make_unique<LinksSource>(context);

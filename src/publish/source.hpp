@@ -70,6 +70,10 @@ struct Context {
   std::uint64_t most_bytes;
 };
 
+// What the recordIds of one kind of messages ("row", "link", "check") and table begin with. Names and keys may contain
+// any character: the length before the table keeps two that run together alike apart.
+std::string record_head(const Context &context, const char *kind, const Names &names);
+
 class Source {
 public:
   virtual ~Source() = default;

@@ -42,6 +42,7 @@ private:
   std::vector<std::string> fields_;  // codes in UTF-8, of all columns of the layout
   std::string select_;
   std::vector<pg::Kind> kinds_;
+  std::string record_head_;
   std::string value_, record_id_;  // kept for their memory
 };
 
@@ -62,7 +63,7 @@ private:
 
   Context context_;
   Names names_;
-  std::string select_, pair_, claimed_;
+  std::string select_, pair_, claimed_, record_head_;
   std::string value_, record_id_;
 };
 
@@ -85,6 +86,7 @@ private:
   Context context_;
   Names names_;
   std::string xids_;  // transactions that set links of this run to DONE, as an array literal
+  std::string record_head_;
   std::string value_;
 };
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from helpers import Company, bo, document, field, fields_message
+from helpers import Company, bo, document, field, fields_message, row_record
 from psycopg2 import sql
 
 ROWS = 20_000
@@ -49,7 +49,7 @@ def test_odd_codes_with_many_rows(make_company: Callable[..., Company]) -> None:
     expected = {}
     for code, fields in CODES:
         for i in range(1, ROWS + 1):
-            record = f"{prefix}{tables[code]}.{i}"
+            record = row_record(prefix, tables[code], i)
             expected[record] = fields_message(record, f"k{i}", code, {name: f"{name}{i}" for name in fields})
     found: dict[str, str] = {}
     linked = []
@@ -70,3 +70,14 @@ def test_odd_codes_with_many_rows(make_company: Callable[..., Company]) -> None:
             ('it\'s "quoted"', "to co", LONG + "2"),
         ]
     )
+
+
+def test_codes_that_run_together_alike(make_company: Callable[..., Company]) -> None:
+    """The row of one table and the link of another spell the same text: their recordIds stay apart all the same."""
+    structure = document(bo("p", field("q", "bo", "p")), bo("p_q.1:a", field("Text")))
+    company = make_company(structure)
+    company.insert("in_p_q.1:a", {"in_id": "row", "text": "t"})
+    company.insert("in_p_q", {"p_id": "a", "q_id": "1"})
+    company.migrate()
+    records = [json.loads(m.value or "")["recordId"] for m in company.messages()]
+    assert len(records) == len(set(records)) == 3

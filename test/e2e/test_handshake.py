@@ -7,7 +7,7 @@ from collections.abc import Callable
 import psycopg2
 import pytest
 from harness import Broker, Database, KafkaClient, wait_until
-from helpers import Company, bo, document, field
+from helpers import Company, bo, check_record, document, field, link_record, row_record
 
 THING = document(bo("Thing", field("Text"), field("Part", "bo", "Thing")))
 NOWHERE = "127.0.0.1:1"  # nobody answers there
@@ -252,6 +252,13 @@ def test_a_new_load_gives_new_record_ids(make_company: Callable[..., Company]) -
     second = company.migrate()
     records = [json.loads(m.value or "")["recordId"] for m in company.messages()]
     prefixes = [company.record_prefix(migration) for migration in (first, second)]
-    ends = ["in_thing.1", "in_thing_part.1:a.p", "in_thing_part.check.a"]
-    assert sorted(records) == sorted(prefix + end for prefix in prefixes for end in ends)
+    assert sorted(records) == sorted(
+        record
+        for prefix in prefixes
+        for record in (
+            row_record(prefix, "in_thing", 1),
+            link_record(prefix, "in_thing_part", "a", "p"),
+            check_record(prefix, "in_thing_part", "a"),
+        )
+    )
     assert len(set(records)) == 6

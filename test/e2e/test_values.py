@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from harness import Broker, Cluster
-from helpers import Company, bo, document, field, fields_message, link_message
+from helpers import Company, bo, document, field, fields_message, link_message, link_record, row_record
 
 ALL_TYPES = document(
     bo(
@@ -83,7 +83,7 @@ def test_all_types(make_company: Callable[..., Company]) -> None:
     for i, row in enumerate(rows, 1):
         in_id = f"ключ {i}"
         values = {"Key": in_id} | {code: row.get(column) for column, code in codes.items()}
-        expected[in_id] = fields_message(f"{prefix}in_thing.{i}", in_id, "Thing", values)
+        expected[in_id] = fields_message(row_record(prefix, "in_thing", i), in_id, "Thing", values)
     assert {m.key: m.value for m in company.messages()} == expected
     assert company.statuses("in_thing") == {"DONE": len(rows)}
 
@@ -138,7 +138,7 @@ def test_removed_out_id_and_empty_rows(make_company: Callable[..., Company]) -> 
         {"in_id": "null flag", "removed": None, "text": "t"},
     )
     migration = company.migrate()
-    prefix = company.record_prefix(migration) + "in_thing."
+    prefix = row_record(company.record_prefix(migration), "in_thing", "")
     assert {m.key: m.value for m in company.messages()} == {
         "removed": fields_message(f"{prefix}1", "removed", "Thing", {}, removed=True),
         "known": fields_message(f"{prefix}2", "known", "Thing", {"Text": "t"}, id="dgL9~4keReK7Z1qi"),
@@ -162,16 +162,16 @@ def test_a_skipped_row_keeps_its_links(make_company: Callable[..., Company]) -> 
     company.insert("in_thing", {"in_id": "empty"})
     company.insert("in_thing_part", {"thing_id": "empty", "part_id": "p"})
     migration = company.migrate()
-    record = company.record_prefix(migration) + "in_thing_part."
+    record = link_record(company.record_prefix(migration), "in_thing_part", "empty", "p")
     assert company.statuses("in_thing") == {"SKIPPED": 1}
-    assert company.messages()[0].value == link_message(f"{record}5:empty.p", "empty", "Thing", "Part", "p", "Thing")
+    assert company.messages()[0].value == link_message(record, "empty", "Thing", "Part", "p", "Thing")
 
 
 def test_a_key_field_alone_is_a_value(make_company: Callable[..., Company]) -> None:
     company = make_company(document(bo("Thing", field("Key", key=True))))
     company.insert("in_thing", {"in_id": "a"})
     migration = company.migrate()
-    record = company.record_prefix(migration) + "in_thing.1"
+    record = row_record(company.record_prefix(migration), "in_thing", 1)
     assert [m.value for m in company.messages()] == [fields_message(record, "a", "Thing", {"Key": "a"})]
 
 
@@ -276,11 +276,11 @@ def test_another_encoding_is_sent_as_utf8(make_encoded_company: Callable[..., Co
         company.insert("in_größe_täil", {"größe_id": owner, "täil_id": "ü"})
     migration = company.migrate()
     prefix = company.record_prefix(migration)
-    record = prefix + "in_größe."
+    record = row_record(prefix, "in_größe", "")
     messages = {json.loads(m.value or "")["recordId"]: (m.key, m.value) for m in company.messages()}
     assert messages[f"{record}1"] == ("é1", fields_message(f"{record}1", "é1", "Größe", {"Wört": "ÿ ß"}))
     for owner in ("é1", "z", "à"):
-        link = f"{prefix}in_größe_täil.{len(owner.encode())}:{owner}.ü"
+        link = link_record(prefix, "in_größe_täil", owner, "ü")
         assert messages[link] == (owner, link_message(link, owner, "Größe", "Täil", "ü", "Größe"))
     checks = [json.loads(value or "") for _, value in messages.values() if '"check"' in (value or "")]
     assert {c["externalId"]: c["check"] for c in checks} == {

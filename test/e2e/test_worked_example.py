@@ -7,7 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from harness import Broker, Cluster, Message, wait_until
-from helpers import WORKED_EXAMPLE, Company, check_message, fields_message, link_message, partition_of
+from helpers import (
+    WORKED_EXAMPLE,
+    Company,
+    check_message,
+    check_record,
+    fields_message,
+    link_message,
+    link_record,
+    partition_of,
+    row_record,
+)
 
 PARTITIONS = 6
 LINK_TABLES = {
@@ -54,16 +64,16 @@ def expected_messages(company: Company, migration: int) -> dict[str, tuple[str, 
     for table, rows in ROWS.items():
         code, fields = CODES[table]
         for i, row in enumerate(rows, 1):
-            in_id, record = f"{PREFIX[table]}-{i}", f"{prefix}{table}.{i}"
+            in_id, record = f"{PREFIX[table]}-{i}", row_record(prefix, table, i)
             values = {fields[column]: value for column, value in row.items()}
             expected[record] = (in_id, fields_message(record, in_id, code, values))
     for table, pairs in LINKS.items():
         code, link_field, target_code = LINK_TABLES[table]
         for owner, target in pairs:
-            record = f"{prefix}{table}.{len(owner)}:{owner}.{target}"
+            record = link_record(prefix, table, owner, target)
             expected[record] = (owner, link_message(record, owner, code, link_field, target, target_code))
         for owner in {owner for owner, _ in pairs}:
-            record = f"{prefix}{table}.check.{owner}"
+            record = check_record(prefix, table, owner)
             targets = sorted(target for other, target in pairs if other == owner)
             expected[record] = (owner, check_message(record, owner, code, link_field, target_code, targets))
     return expected

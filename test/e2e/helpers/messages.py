@@ -30,6 +30,19 @@ def api_value(value: Value) -> str:
     return value
 
 
+def row_record(prefix: str, table: str, row: object) -> str:
+    return f"{prefix}row.{len(table.encode())}:{table}.{row}"
+
+
+def link_record(prefix: str, table: str, owner: str, target: str) -> str:
+    return f"{prefix}link.{len(table.encode())}:{table}.{len(owner.encode())}:{owner}.{target}"
+
+
+def check_record(prefix: str, table: str, owner: str) -> str:
+    """Of the first part; lists too long for one message have more."""
+    return f"{prefix}check.{len(table.encode())}:{table}.0.{owner}"
+
+
 def fields_message(
     record_id: str,
     external_id: str,

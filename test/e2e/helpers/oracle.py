@@ -10,7 +10,15 @@ from confluent_kafka import Consumer, TopicPartition
 from harness import wait_until
 
 from .company import Company
-from .messages import check_message, fields_message, link_message, partition_of
+from .messages import (
+    check_message,
+    check_record,
+    fields_message,
+    link_message,
+    link_record,
+    partition_of,
+    row_record,
+)
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,7 @@ class Oracle:
             sql = f"select id, in_id, out_id, removed, {columns} from {{}}.{table.name} where in_status = 'DONE'"
             for row_id, in_id, out_id, removed, *values in self.company.in_schema(sql):
                 fields = dict(zip(table.columns, values, strict=True))
-                record = f"{prefix}{table.name}.{row_id}"
+                record = row_record(prefix, table.name, row_id)
                 message = fields_message(record, in_id, table.bo, fields, id=out_id, removed=removed)
                 expected[in_id, message] += 1
         for link in self.links:
@@ -134,10 +142,10 @@ class Oracle:
             sql = f"select {link.owner}, {link.target} from {{}}.{link.name} where in_status = 'DONE'"
             for owner, target in self.company.in_schema(sql):
                 owners[owner].append(target)
-                record = f"{prefix}{link.name}.{len(owner.encode())}:{owner}.{target}"
+                record = link_record(prefix, link.name, owner, target)
                 expected[owner, link_message(record, owner, link.bo, link.field, target, link.target_bo)] += 1
             for owner, targets in owners.items():
-                record = f"{prefix}{link.name}.check.{owner}"
+                record = check_record(prefix, link.name, owner)
                 message = check_message(record, owner, link.bo, link.field, link.target_bo, sorted(targets))
                 expected[owner, message] += 1
         return expected
