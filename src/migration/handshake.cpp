@@ -9,6 +9,8 @@
 namespace migrator::migration {
 namespace {
 
+constexpr int k_start_seconds = 5;  // that a worker has to come up and take the lock of its run
+
 std::string refuse(const std::string &reason) { return "not started: " + reason; }
 
 // The first run binds the database to its server; a copy of it finds itself elsewhere.
@@ -29,7 +31,7 @@ std::string meet_running(std::int64_t id, const pg::Result &row) {
   std::string const name = "migration " + std::to_string(id);
   if (pg::locked_elsewhere("run " + std::to_string(id)))
     return refuse(name + (row.flag(2) ? " is paused" : " is running"));
-  if (!row.flag(1)) return refuse(name + " is starting");
+  if (!row.flag(1)) return refuse(name + " is starting");  // its worker has not come up yet
   pg::execute("update migrator.migration set heartbeat_at = clock_timestamp() where id = $1::bigint", {std::to_string(id)});
   pg::execute("insert into in_migration.log (company, migration_id, message) select company, id, 'taken over' "
               "from migrator.migration where id = $1::bigint",
@@ -80,9 +82,9 @@ std::string try_to_start(const std::string &company) {
     return refuse("this database is a copy; migrator.adopt() makes it the one that publishes");
 
   pg::Result const running = pg::execute(
-      "select id, heartbeat_at < clock_timestamp() - make_interval(secs => $2::integer) "
+      "select id, heartbeat_at < clock_timestamp() - make_interval(secs => least($2::integer, $3::integer)) "
       "or heartbeat_at < pg_postmaster_start_time(), paused from migrator.migration where company = $1 and state = 'RUNNING'",
-      {company, std::to_string(heartbeat_timeout)});
+      {company, std::to_string(heartbeat_timeout), std::to_string(k_start_seconds)});
   if (!running.empty()) return meet_running(running.bigint(), running);
 
   Layout const layout = read_layout(company);

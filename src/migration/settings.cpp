@@ -11,7 +11,7 @@ int schedule = 60;
 int kafka_timeout = 60;
 
 void define_settings() {
-  pg::define_integer("migrator.heartbeat_timeout", "Age at which the heartbeat of a run is stale and the run is taken over.",
+  pg::define_integer("migrator.heartbeat_timeout", "Age at which the heartbeat of a run is stale: its publishers end.",
                      &heartbeat_timeout, 30, 1, 3600, "s");
   pg::define_integer("migrator.chunk_rows", "Most rows that are claimed and published in one transaction.", &chunk_rows,
                      50000, 1, 1000000, "");

@@ -64,6 +64,21 @@ def test_pause_and_resume(slow_company: Company) -> None:
     assert len(company.messages()) == MANY
 
 
+def test_a_run_without_its_runner_is_taken_over_soon(slow_company: Company) -> None:
+    """Long before the heartbeat is stale; the run goes on and ends as if nothing had been."""
+    company, database = slow_company, slow_company.database
+    migration = company.start_run()
+    wait_for_rows(company)
+    runner = "select pid from pg_stat_activity where datname = current_database() and backend_type = 'migrator runner'"
+    assert database.value(f"select pg_terminate_backend(({runner}))")
+    wait_until(lambda: database.query(runner) == [], what="the runner has ended")
+    expected = f"resumed: migration {migration}, whose worker had ended"
+    wait_until(lambda: company.start() == expected, 15, "the run is taken over", interval=0.2)
+    company.wait_for(migration)
+    assert company.statuses("in_thing") == {"DONE": MANY}
+    assert len(company.messages()) == MANY
+
+
 def test_cancel(slow_company: Company) -> None:
     """What is published stays DONE, the rest goes with the next load, nothing twice."""
     company, database = slow_company, slow_company.database
