@@ -41,11 +41,11 @@ Watermarks watermarks(Client &client, const std::string &topic, std::uint32_t pa
   }
 }
 
-std::optional<wire::Marker> newest_marker(Client &reader, const std::string &topic, std::uint32_t partition, std::int64_t from,
-                                          const Watermarks &marks, const std::string &key, const Deadline &deadline) {
-  std::optional<wire::Marker> newest;
+Markers find_markers(Client &reader, const std::string &topic, std::uint32_t partition, std::int64_t from, const Watermarks &marks,
+                     const std::string &key, const std::string &wanted, const Deadline &deadline) {
+  Markers found;
   std::int64_t position = std::max(from, marks.low);
-  if (position >= marks.high) return newest;
+  if (position >= marks.high) return found;
   std::string const doing = "reading markers from topic \"" + topic + "\"";
   PartitionReading reading(reader, topic, static_cast<std::int32_t>(partition), position, doing);
   while (position < marks.high) {
@@ -55,8 +55,9 @@ std::optional<wire::Marker> newest_marker(Client &reader, const std::string &top
     if (!message) continue;
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
       position = message->offset + 1;
-      if (std::string_view(static_cast<const char *>(message->key), message->key_len) == key)
-        newest = {message->offset, std::string(static_cast<const char *>(message->payload), message->len)};
+      if (std::string_view(static_cast<const char *>(message->key), message->key_len) != key) continue;
+      found.newest = {message->offset, std::string(static_cast<const char *>(message->payload), message->len)};
+      if (!wanted.empty() && found.newest->value.find(wanted) != std::string::npos) found.wanted = found.newest;
     } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
       // The position behind control records and aborted data, which are skipped in silence. Short of the end: another
       // transaction is still open there, or ends just now.
@@ -65,7 +66,7 @@ std::optional<wire::Marker> newest_marker(Client &reader, const std::string &top
       throw failure(message->err, doing);
     }
   }
-  return newest;
+  return found;
 }
 
 }  // namespace migrator::kafka

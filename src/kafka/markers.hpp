@@ -20,9 +20,15 @@ struct Watermarks {
 // `client` must be one that reads uncommitted (the producer). Throws Failure.
 Watermarks watermarks(Client &client, const std::string &topic, std::uint32_t partition, const Deadline &deadline);
 
-// The newest committed record with this key in [from, marks.high). `reader` reads committed only, so a record of a
-// transaction that is open or was aborted is never seen; the scan waits for the former to end. Throws Failure.
-std::optional<wire::Marker> newest_marker(Client &reader, const std::string &topic, std::uint32_t partition, std::int64_t from,
-                                          const Watermarks &marks, const std::string &key, const Deadline &deadline);
+struct Markers {
+  std::optional<wire::Marker> newest;
+  std::optional<wire::Marker> wanted;  // the newest one whose value contains the wanted text
+};
+
+// Of the committed records with this key in [from, marks.high); an empty `wanted` is in none. `reader` reads committed
+// only, so a record of a transaction that is open or was aborted is never seen; the scan waits for the former to end.
+// Throws Failure.
+Markers find_markers(Client &reader, const std::string &topic, std::uint32_t partition, std::int64_t from, const Watermarks &marks,
+                     const std::string &key, const std::string &wanted, const Deadline &deadline);
 
 }  // namespace migrator::kafka

@@ -53,8 +53,10 @@ Opening open(const wire::Open &request, const Deadline &deadline) {
   wire::Opened &opened = result.opened;
   opened.marker_low = marks.low;
   opened.marker_high = marks.high;
-  opened.last = newest_marker(reader, request.marker_topic, request.marker_partition, request.next_marker_offset, marks,
-                              request.transactional_id, deadline);
+  Markers const markers = find_markers(reader, request.marker_topic, request.marker_partition, request.next_marker_offset, marks,
+                                       request.transactional_id, request.wanted, deadline);
+  opened.last = markers.newest;
+  opened.wanted = markers.wanted;
   opened.cluster_id = cluster_id(reader, deadline);
   for (std::size_t i = 0; i < topics.size(); ++i)
     opened.topics.push_back({topics[i].partitions, sizes.key_and_value[i]});

@@ -198,7 +198,7 @@ MIGRATOR_FUNCTION(migrator_adopt) {
                 "data_directory = current_setting('data_directory'), adopted_at = clock_timestamp() "
                 "from pg_control_system() c, pg_database d where d.datname = current_database()");
     // What the markers say is read anew, from their beginning.
-    pg::execute("update migrator.slot set cluster_id = null, next_marker_offset = 0, recovered_for = null, in_doubt = null, in_doubt_offset = null");
+    pg::execute("update migrator.slot set cluster_id = null, next_marker_offset = 0, recovered_for = null, in_doubt = null, in_doubt_offset = null, accepted_offset = null");
     pg::execute("insert into in_migration.log (message) values ('adopted by ' || session_user)");
   }
   return pg::return_text("adopted: this database publishes from now on");

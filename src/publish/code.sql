@@ -6,8 +6,8 @@ begin
   select s.in_doubt into found_doubt from migrator.slot s
   where s.server = resolve_in_doubt.server and s.slot = resolve_in_doubt.slot for update;
   update migrator.slot s
-  set in_doubt = null, in_doubt_offset = null, recovered_for = null,
-      next_marker_offset = coalesce(s.in_doubt_offset + 1, 0), cluster_id = case when s.in_doubt_offset is not null then s.cluster_id end
+  set in_doubt = null, in_doubt_offset = null, recovered_for = null, accepted_offset = s.in_doubt_offset,
+      next_marker_offset = case when s.in_doubt_offset is not null then s.next_marker_offset else 0 end, cluster_id = case when s.in_doubt_offset is not null then s.cluster_id end
   where s.server = resolve_in_doubt.server and s.slot = resolve_in_doubt.slot and s.in_doubt is not null;
   if not found then
     raise object_not_in_prerequisite_state using message = format('slot %s of server "%s" is not in doubt', slot, server),

@@ -123,6 +123,7 @@ void Publisher::open(int slot) {
     request.next_marker_offset = row.bigint(0);
     request.transactional_id = row.text(1);
     request.marker_topic = row.text(2);
+    if (std::optional<Chunk> const claimed = claimed_chunk_here()) request.wanted = claimed->id;
     transaction.commit();
   }
   request.marker_partition = static_cast<std::uint32_t>(slot);
@@ -146,15 +147,16 @@ void Publisher::open(int slot) {
 void Publisher::recover(const wire::Opened &opened) {
   topic_info_ = opened.topics;
   std::string cluster, chunk;
-  std::int64_t next = 0;
+  std::int64_t next = 0, accepted = -1;
   bool known = false;
   std::optional<Chunk> claimed;
   {
     pg::Transaction transaction;
-    pg::Result const slot = pg::execute("select coalesce(cluster_id, ''), next_marker_offset from migrator.slot "
+    pg::Result const slot = pg::execute("select coalesce(cluster_id, ''), next_marker_offset, coalesce(accepted_offset, -1) from migrator.slot "
                                         "where server = $1 and slot = $2::integer", {run_.layout().server, number(slot_)});
     cluster = slot.text(0);
     next = slot.bigint(1);
+    accepted = slot.bigint(2);
     if (opened.last) {
       chunk = chunk_of(opened.last->value);
       known = pg::execute("select from migrator.chunk where id = nullif($1, '')::uuid and server = $2 and slot = $3::integer",
@@ -167,12 +169,12 @@ void Publisher::recover(const wire::Opened &opened) {
     stop_in_doubt("server \"" + run_.layout().server + "\" leads to another Kafka cluster (" + opened.cluster_id + ") than before (" + cluster + ")", std::nullopt);
   if (opened.marker_high < next)
     stop_in_doubt("the marker topic was truncated or made anew: it ends at " + number(opened.marker_high) + ", expected at least " + number(next), std::nullopt);
-  if (opened.last && !known)
+  if (opened.last && !known && opened.last->offset > accepted)
     stop_in_doubt("Kafka holds a marker of chunk " + chunk + " (slot " + number(slot_) + ", offset " + number(opened.last->offset) +
                       ") that this database does not know: it was restored from a backup, or another one publishes under its name",
                   opened.last->offset);
 
-  if (claimed) settle_chunk(*claimed, opened.last && chunk == claimed->id ? std::optional(opened.last->offset) : std::nullopt);
+  if (claimed) settle_chunk(*claimed, opened.wanted ? std::optional(opened.wanted->offset) : std::nullopt);
   pg::Transaction transaction;
   pg::execute("update migrator.slot set cluster_id = $3, recovered_for = greatest(recovered_for, $4::bigint), recovered_at = clock_timestamp(), next_marker_offset = greatest(next_marker_offset, $5::bigint) "
               "where server = $1 and slot = $2::integer",

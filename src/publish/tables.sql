@@ -5,6 +5,7 @@ create table migrator.slot (
   next_marker_offset bigint not null default 0,
   in_doubt text,
   in_doubt_offset bigint,
+  accepted_offset bigint,
   recovered_for bigint,
   recovered_at timestamp with time zone,
   tainted bigint not null default 0,
@@ -18,6 +19,7 @@ comment on column migrator.slot.cluster_id is 'The Kafka cluster that was met; a
 comment on column migrator.slot.next_marker_offset is 'Where the next marker is looked for.';
 comment on column migrator.slot.in_doubt is 'Why the slot has stopped: Kafka knows something that this database does not. Null: it has not.';
 comment on column migrator.slot.in_doubt_offset is 'Offset of the marker that this database does not know.';
+comment on column migrator.slot.accepted_offset is 'Unknown markers up to here do not stop the slot any more: migrator.resolve_in_doubt() was called.';
 comment on column migrator.slot.recovered_for is 'The migration that last settled the slot before claiming anything.';
 comment on column migrator.slot.recovered_at is 'When that was; a restart of the server makes it due again.';
 comment on column migrator.slot.tainted is 'Transactions after which the producer was replaced as a precaution.';

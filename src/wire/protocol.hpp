@@ -50,6 +50,7 @@ struct Open {
   std::uint32_t marker_partition = 0;
   std::uint32_t marker_partitions = 1;  // partitions of the marker topic, should it have to be created
   std::int64_t next_marker_offset = 0;  // where to read on; 0: from the beginning
+  std::string wanted;              // a text that the value of the wanted marker contains; empty: none is wanted
   std::vector<std::string> topics;      // topics that will be published to
   std::uint32_t deadline_ms = 30000;
 };
@@ -69,6 +70,7 @@ struct Opened {
   std::int64_t marker_low = 0;     // first offset still in the partition
   std::int64_t marker_high = 0;    // end of the partition after init_transactions
   std::optional<Marker> last;      // newest committed marker of this transactional id at or after next_marker_offset
+  std::optional<Marker> wanted;    // the newest of those that contain Open::wanted
   std::vector<TopicInfo> topics;   // in the order of Open::topics
 };
 

@@ -169,6 +169,15 @@ TEST_F(KafkaClient, CommitsAndFindsItsMarkerAgain) {
   }
   ClientProcess again;
   EXPECT_FALSE(open(again, offset + 1).last.has_value());
+  for (auto const &[wanted, found] : {std::pair{"on", 0}, {"w", 2}, {"three", -1}, {"", -1}}) {
+    wire::Open searching = request();
+    searching.wanted = wanted;
+    ClientProcess process;
+    process.send(wire::encode(searching));
+    wire::Opened const opened = process.receive_as<wire::Opened>(wire::Type::opened);
+    EXPECT_EQ(opened.wanted ? opened.wanted->offset : -1, found) << wanted;
+    EXPECT_EQ(opened.last->value, "two");
+  }
 }
 
 TEST_F(KafkaClient, CommitsAnEmptyChunk) {

@@ -25,10 +25,11 @@ Frame only_frame(const std::string &bytes) {
 Open sample_open() {
   return {.version = 7, .properties = {{"bootstrap.servers", "a:1,b:2"}, {"linger.ms", ""}},
           .transactional_id = "migrator-1-2-3", .marker_topic = "__m", .marker_partition = 3, .marker_partitions = 48,
-          .next_marker_offset = -5, .topics = {"one", "two", "\0three"s}, .deadline_ms = 1234};
+          .next_marker_offset = -5, .wanted = "w", .topics = {"one", "two", "\0three"s}, .deadline_ms = 1234};
 }
 Opened sample_opened() {
   return {.cluster_id = "abc", .marker_low = 1, .marker_high = 1ll << 40, .last = Marker{17, "value\0x"s},
+          .wanted = Marker{16, "w"},
           .topics = {{12, 1048588}, {1, 1}}};
 }
 Failed sample_failed() {
