@@ -25,6 +25,7 @@ BUILD = ROOT / "build" / "test"
 VERDICT = re.compile(r"^(?:test |     )?(\S+)\s+\.\.\. (ok|FAILED)", re.MULTILINE)
 TAP = re.compile(r"^(not )?ok \d+(?P<rest>.*)$", re.MULTILINE)
 PLAN = re.compile(r"^1\.\.(\d+)$", re.MULTILINE)
+MODEL = re.compile(r"^(ok|FAILED) ", re.MULTILINE)
 GTEST = re.compile(r"^\[  (PASSED|FAILED)  \] (\d+) tests?[.,]", re.MULTILINE)
 
 
@@ -84,6 +85,18 @@ def unit(session: Session, tally: Tally) -> None:
         else:
             tally.failed += int(count)
     if done.returncode != 0 or not tally.passed:
+        tally.failed = tally.failed or 1
+        print(done.stdout)
+    print(f"  {tally.passed} ok", flush=True)
+
+
+def model(session: Session, tally: Tally) -> None:
+    done = run(["make", "--no-print-directory", "-s", "build/test/model"])
+    if done.returncode == 0:
+        done = run([str(BUILD / "model")])
+    verdicts = MODEL.findall(done.stdout)
+    tally.passed, tally.failed = verdicts.count("ok"), verdicts.count("FAILED")
+    if done.returncode != 0 or not verdicts:
         tally.failed = tally.failed or 1
         print(done.stdout)
     print(f"  {tally.passed} ok", flush=True)
@@ -171,6 +184,7 @@ def e2e(session: Session, tally: Tally) -> None:
 LEVELS: dict[str, Callable[[Session, Tally], None]] = {
     "checks": checks,
     "unit": unit,
+    "model": model,
     "regress": regress,
     "isolation": isolation,
     "pgtap": pgtap,

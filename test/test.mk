@@ -10,6 +10,7 @@ setup:
 	@scripts/setup.sh
 
 -include test/unit/unit.mk
+include test/model/model.mk
 
 # The second make sees PostgreSQL's makefiles even if they were installed only now.
 SECOND_MAKE = $(MAKE) --no-print-directory -j$(shell nproc)
