@@ -63,13 +63,6 @@ void Steps::run_steps(Database State::*where) {
       State &next = add("a run begins", true);
       Database &started = next.*where;
       started.run[company] = {++started.last_run, running, 0};
-      if (started.identity == 0) {
-        started.identity = 1;
-        if (!rules_.lasting_identity && next.restored) {  // by other names nothing of the past is there
-          for (int slot = 0; slot < k_slots; slot++) next.kafka[slot] = {};
-          for (Client &client : next.orphan) client = {};
-        }
-      }
       continue;
     }
     if (!run.planned && !leftover) {
@@ -165,7 +158,8 @@ void Steps::copy_steps() {
     }
     return true;
   };
-  if (bounds_.backup && from_->has_other == 0) {
+  // Before its first run a database has no names in Kafka by which it could find again what it published.
+  if (bounds_.backup && from_->has_other == 0 && from_->database.last_run > 0) {
     State &next = add(bounds_.promotion ? "the standby falls behind" : "a backup is made", false);
     next.other = next.database;
     next.has_other = 1;

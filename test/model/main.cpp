@@ -69,7 +69,6 @@ const Mutation k_mutations[] = {
     {"any_left_chunk_first", &Rules::own_chunk_first, "two publishers"},
     {"any_marker_counts", &Rules::equality, "a backup restored"},
     {"unknown_marker_passes", &Rules::doubt, "a backup restored"},
-    {"identity_by_chance", &Rules::lasting_identity, "a backup restored"},
     {"no_settling", &Rules::settle_all, "a backup restored, two publishers"},
     {"settled_for_ever", &Rules::settle_each_start, "a backup restored, two publishers"},
     {"forgotten_slots_pass", &Rules::slots_of_kafka, "a backup restored, two publishers"},

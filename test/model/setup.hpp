@@ -29,7 +29,6 @@ struct Rules {
   bool settle_others = true;         // also a slot that another run is about to open
   bool start_by_equality = true;     // "opened by this server" is no comparison of times
   bool slots_of_kafka = true;        // also a slot that only Kafka remembers
-  bool lasting_identity = true;      // the names in Kafka follow from the database, not from chance
   bool identity = true;              // a copy of the database does not publish
 };
 

@@ -40,7 +40,6 @@ struct Database {
   Slot slot[k_slots];
   Run run[k_rows];                   // of each company
   Byte last_run;
-  Byte identity;                     // 0: never ran
   Byte known[4];                     // chunks, as bits; four a byte
   bool knows(Byte chunk) const { return known[chunk / 4] >> (chunk % 4) & 1; }
   void learn(Byte chunk) { known[chunk / 4] = static_cast<Byte>(known[chunk / 4] | 1 << (chunk % 4)); }
