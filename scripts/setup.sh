@@ -4,7 +4,7 @@ set -eu
 
 packages="build-essential postgresql-15 postgresql-server-dev-15 librdkafka-dev libjansson-dev
   postgresql-15-cron postgresql-15-pgtap libipc-run-perl libgtest-dev
-  kcat procps python3 python3-pytest python3-psycopg2 python3-confluent-kafka"
+  kcat procps python3 python3-pytest python3-pytest-xdist python3-psycopg2 python3-confluent-kafka"
 
 missing=
 for package in $packages; do

@@ -164,6 +164,8 @@ def e2e(session: Session, tally: Tally) -> None:
     report = BUILD / "e2e.xml"
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test/e2e", f"--junitxml={report}"]
+    # These tests wait more than they work. Each process has servers and a broker of its own.
+    command += ["-n", "2", "--dist", "loadfile"]
     command += os.environ.get("PYTEST_ARGS", "").split()
     # Interrupted once and only once, pytest stops what its fixtures started and deletes their files.
     child = spawn(command, sys.stdout, at_our_death="INT", directory=ROOT)
