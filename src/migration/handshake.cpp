@@ -158,12 +158,13 @@ std::string retry_failed(const std::string &company, const pg::Text &bo) {
 }  // namespace
 }  // namespace migrator::migration
 
-// A refusal is news once, not every minute.
+// A refusal is news once, not every minute. A standby cannot write it.
 static void log_refusal(const std::string &company, const std::string &answer) {
-  if (answer.starts_with("not started"))
-    migrator::pg::execute("insert into in_migration.log (company, message) select $1, $2 where $2 is distinct from "
-                          "(select message from in_migration.log where company = $1 order by id desc limit 1)",
-                          {company, answer});
+  using migrator::pg::execute;
+  if (answer.starts_with("not started") && !execute("select pg_is_in_recovery()").flag())
+    execute("insert into in_migration.log (company, message) select $1, $2 where $2 is distinct from "
+            "(select message from in_migration.log where company = $1 order by id desc limit 1)",
+            {company, answer});
 }
 
 MIGRATOR_FUNCTION(migrator_try_to_start_migration) {
