@@ -43,12 +43,15 @@ chaos: installed
 chaos-report:
 	@$(PYTHON) test/chaos/chaos.py --report --results $(RESULTS)
 
-# Bad rows among good ones, in numbers: make poison ROWS=1000000
+# Bad input in numbers: make poison ROWS=1000000, make calls CALLS=100000
 ROWS ?= 100000
-.PHONY: poison
+CALLS ?= 100000
+.PHONY: poison calls
 poison: installed
 	@scripts/fetch-kafka.sh
 	@$(PYTHON) -m pytest -p no:cacheprovider -q -s test/e2e/test_poison.py --poison-rows=$(ROWS)
+calls: installed
+	@$(PYTHON) -m pytest -p no:cacheprovider -q -s test/e2e/test_calls.py --calls=$(CALLS)
 
 # Ours beside what users would pick instead; SERIES=workers and others measure more: test/bench/README.md. Report: docs/benchmark.md.
 bench: setup

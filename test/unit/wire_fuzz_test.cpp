@@ -1,30 +1,13 @@
 // Random bytes and mutated frames into the decoder: it may refuse, it must not crash, hang or read out of bounds.
-// Meant to run with -fsanitize=address,undefined. MIGRATOR_FUZZ_ROUNDS sets the number of rounds, MIGRATOR_FUZZ_SEED
-// the seed.
-
-#include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <random>
 
 #include "base/error.hpp"
+#include "fuzz.hpp"
 #include "wire/codec.hpp"
 
 namespace migrator::wire {
 namespace {
 
-class Fuzz : public testing::Test {
-protected:
-  static unsigned long setting(const char *name, unsigned long otherwise) {
-    const char *text = std::getenv(name);
-    return text ? std::strtoul(text, nullptr, 10) : otherwise;
-  }
-  std::size_t below(std::size_t limit) { return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random_); }
-
-  unsigned long const rounds_ = setting("MIGRATOR_FUZZ_ROUNDS", 20000);
-  unsigned long const seed_ = setting("MIGRATOR_FUZZ_SEED", 1);
-  std::mt19937_64 random_{seed_};
-};
+using WireFuzz = test::Fuzz;
 
 // Whatever is accepted must encode to the very same bytes: the format has one form for each value.
 template <typename Struct> bool accepted(std::string_view payload) {
@@ -55,9 +38,9 @@ unsigned try_all(std::string_view payload) {
          messages_accepted(payload);
 }
 
-TEST_F(Fuzz, RandomBytes) {
+TEST_F(WireFuzz, RandomBytes) {
   unsigned long seen = 0;
-  for (unsigned long round = 0; round < rounds_; ++round) {
+  repeat([&] {
     std::string bytes(below(64), '\0');
     // Small values make lengths and counts that fit, so that the decoder gets further.
     for (char &byte : bytes) byte = static_cast<char>(below(4) ? below(4) : below(256));
@@ -68,11 +51,11 @@ TEST_F(Fuzz, RandomBytes) {
       while (reader.take()) ++seen;
     } catch (const Error &) {
     }
-  }
+  });
   EXPECT_GT(seen, 0u) << "nothing was accepted: the test does not reach the decoder, seed " << seed_;
 }
 
-TEST_F(Fuzz, MutatedFrames) {
+TEST_F(WireFuzz, MutatedFrames) {
   MessagesWriter writer(64);
   for (int i = 0; i < 8; ++i) writer.append({static_cast<std::uint16_t>(i), "key", std::string(static_cast<std::size_t>(i) * 9, 'v')});
   std::string const streams[] = {
@@ -84,18 +67,8 @@ TEST_F(Fuzz, MutatedFrames) {
       encode(Report{{{"a", true, "b", "c"}, {"d", false, "e", "f"}}}),
       std::string(writer.finish())};
   unsigned long accepted_frames = 0, refused = 0;
-  for (unsigned long round = 0; round < rounds_; ++round) {
-    std::string bytes = streams[below(std::size(streams))];
-    for (std::size_t change = below(4); change-- > 0 && !bytes.empty();) {
-      std::size_t const at = below(bytes.size());
-      switch (below(5)) {
-        case 0: bytes[at] = static_cast<char>(below(256)); break;
-        case 1: bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8))); break;
-        case 2: bytes.erase(at, 1 + below(8)); break;
-        case 3: bytes.insert(at, 1 + below(8), static_cast<char>(below(256))); break;
-        default: bytes.resize(at); break;
-      }
-    }
+  unsigned long const rounds = repeat([&] {
+    std::string const bytes = mutated(one_of(streams));
     FrameReader reader;
     try {
       std::size_t const cut = below(bytes.size() + 1);
@@ -105,8 +78,8 @@ TEST_F(Fuzz, MutatedFrames) {
     } catch (const Error &) {
       ++refused;
     }
-  }
-  EXPECT_GT(accepted_frames, rounds_ / 10);
+  });
+  EXPECT_GT(accepted_frames, rounds / 10);
   EXPECT_GT(refused, 0u);
 }
 
