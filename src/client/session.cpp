@@ -7,6 +7,7 @@
 #include "kafka/config.hpp"
 #include "kafka/culprits.hpp"
 #include "kafka/opening.hpp"
+#include "kafka/ranges.hpp"
 
 #include "base/no_postgres.hpp"
 
@@ -19,6 +20,11 @@ Deadline deadline(std::uint32_t milliseconds) {
 }
 
 [[noreturn]] void out_of_order(const char *text) { throw Error(sqlstate::internal, text); }
+
+void check_version(std::uint32_t version) {
+  if (version != wire::k_version)
+    out_of_order("the extension and its Kafka client process are of different versions: restart the server after an update");
+}
 
 }  // namespace
 
@@ -38,6 +44,7 @@ std::optional<std::string> Session::handle(wire::Frame frame) {
 
 void Session::serve() noexcept {
   if (producer_) producer_->serve();
+  if (viewer_) viewer_->poll();
 }
 
 std::optional<std::string> Session::answer(wire::Frame frame) {
@@ -58,13 +65,17 @@ std::optional<std::string> Session::answer(wire::Frame frame) {
       kafka::validate(request.properties);
       return wire::encode_valid();
     }
+    case wire::Type::look: return wire::encode(look(wire::decode<wire::Look>(frame.payload)));
+    case wire::Type::assign: return wire::encode(assign(wire::decode<wire::Assign>(frame.payload)));
+    case wire::Type::poll:
+      if (!consumer_) out_of_order("Poll came before Assign");
+      return consumer_->poll(wire::decode<wire::Poll>(frame.payload));
     default: out_of_order("an answer came where a request belongs");
   }
 }
 
 wire::Opened Session::open(const wire::Open &request) {
-  if (request.version != wire::k_version)
-    out_of_order("the extension and its Kafka client process are of different versions: restart the server after an update");
+  check_version(request.version);
   if (producer_) out_of_order("Open came twice");
   properties_ = request.properties;
   kafka::Opening opening = kafka::open(request, deadline(request.deadline_ms));
@@ -111,6 +122,21 @@ wire::Committed Session::commit() {
     }
     throw kafka::Failure(std::move(failed));
   }
+}
+
+wire::Seen Session::look(const wire::Look &request) {
+  check_version(request.version);
+  properties_ = request.properties;
+  if (!viewer_) viewer_ = std::make_unique<kafka::Client>(RD_KAFKA_CONSUMER, kafka::reader_config(request.properties));
+  return kafka::look(*viewer_, request.topics, deadline(request.deadline_ms));
+}
+
+wire::Assigned Session::assign(const wire::Assign &request) {
+  check_version(request.version);
+  if (consumer_) out_of_order("Assign came twice");
+  properties_ = request.properties;
+  consumer_ = std::make_unique<kafka::Consumer>(request, deadline(request.deadline_ms));
+  return consumer_->assigned();
 }
 
 }  // namespace migrator::client

@@ -8,6 +8,7 @@
 
 #include "base/deadline.hpp"
 #include "kafka/chunk.hpp"
+#include "kafka/consumer.hpp"
 #include "kafka/producer.hpp"
 #include "wire/codec.hpp"
 
@@ -31,6 +32,8 @@ private:
   void begin(const wire::Publish &request);
   std::optional<std::string> add(std::string payload);
   wire::Committed commit();
+  wire::Seen look(const wire::Look &request);
+  wire::Assigned assign(const wire::Assign &request);
 
   wire::Properties properties_;                // of the request under way, to keep secrets out of texts
   kafka::ProducerPlan plan_;
@@ -38,6 +41,8 @@ private:
   std::optional<Deadline> deadline_;
   kafka::Chunk chunk_;                         // before the producer, which reads it until it is gone
   std::unique_ptr<kafka::Producer> producer_;
+  std::unique_ptr<kafka::Client> viewer_;      // for Look
+  std::unique_ptr<kafka::Consumer> consumer_;
   bool over_ = false;
 };
 

@@ -52,6 +52,11 @@ constexpr Setting k_fixed_for_reader[] = {
     {"fetch.error.backoff.ms", "50"},
     {"queued.max.messages.kbytes", "16384"},
 };
+// What differs for one that lives long.
+constexpr Setting k_fixed_for_consumer[] = {
+    {"fetch.wait.max.ms", "100"},
+    {"receive.message.max.bytes", "300000000"},      // of a single message too, whatever the topic allows
+};
 
 // Other names of fixed properties.
 constexpr Setting k_aliases[] = {{"request.required.acks", "acks"}};
@@ -138,6 +143,12 @@ Conf producer_config(const wire::Properties &properties, const std::string &tran
 }
 
 Conf reader_config(const wire::Properties &properties) { return basic(properties, false); }
+
+Conf consumer_config(const wire::Properties &properties) {
+  Conf conf = basic(properties, false);
+  set_all(conf.get(), k_fixed_for_consumer);
+  return conf;
+}
 
 void validate(const wire::Properties &properties) {
   (void)reader_config(properties);

@@ -24,6 +24,7 @@ inline constexpr int k_transaction_timeout_ms = 30000;
 // never part of a text.
 Conf producer_config(const wire::Properties &properties, const std::string &transactional_id, const Sizes &sizes);
 Conf reader_config(const wire::Properties &properties);       // metadata, administration, markers
+Conf consumer_config(const wire::Properties &properties);     // the same for reading without end
 // Checks the properties for themselves: they may be incomplete, and nothing is connected.
 void validate(const wire::Properties &properties);
 

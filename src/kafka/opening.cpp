@@ -1,9 +1,9 @@
 #include "kafka/opening.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "kafka/markers.hpp"
+#include "kafka/ranges.hpp"
 #include "kafka/topics.hpp"
 
 #include "base/no_postgres.hpp"
@@ -27,12 +27,6 @@ void ensure_marker_topic(Client &reader, const wire::Open &request, const Deadli
     throw failure(RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, "topic \"" + request.marker_topic + "\"",
                   "it has " + std::to_string(state.partitions) + " partitions, but partition " + std::to_string(request.marker_partition) +
                       " is needed: add partitions (kafka-topics --alter), or use fewer workers");
-}
-
-std::string cluster_id(Client &client, const Deadline &deadline) {
-  std::unique_ptr<char, decltype([](char *text) { std::free(text); })> const id(
-      rd_kafka_clusterid(client.get(), std::max(deadline.left_ms(5000), 1)));
-  return id ? id.get() : "";
 }
 
 }  // namespace

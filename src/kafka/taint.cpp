@@ -8,7 +8,6 @@ namespace migrator::kafka {
 namespace {
 
 constexpr const char *k_name = "migrator_taint";
-constexpr std::int16_t k_produce = 0, k_add_partitions_to_txn = 24, k_end_txn = 26;
 
 rd_kafka_resp_err_t on_request_sent(rd_kafka_t *, int, const char *, std::int32_t broker_id, std::int16_t api_key, std::int16_t,
                                     std::int32_t, std::size_t, void *self) {
@@ -47,8 +46,13 @@ bool Taint::end() noexcept {
   return lost_ || ends_ > 1;
 }
 
+bool Taint::lost() noexcept {
+  std::lock_guard const lock(mutex_);
+  return lost_;
+}
+
 void Taint::request_sent(std::int32_t broker_id, std::int16_t api_key) noexcept {
-  if (api_key != k_produce && api_key != k_add_partitions_to_txn && api_key != k_end_txn) return;
+  if (!requests_.contains(api_key)) return;
   std::lock_guard const lock(mutex_);
   if (!inside_) return;
   if (api_key == k_end_txn) ++ends_;

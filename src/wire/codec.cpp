@@ -5,31 +5,12 @@
 #include <cstring>
 #include <type_traits>
 
-#include "base/error.hpp"
+#include "wire/integer.hpp"
 
 #include "base/no_postgres.hpp"
 
 namespace migrator::wire {
 namespace {
-
-[[noreturn]] void malformed(std::string text) {
-  throw Error(sqlstate::internal, "malformed frame: " + std::move(text));
-}
-
-template <typename T> concept Number = std::unsigned_integral<T> || std::signed_integral<T>;
-
-// Written byte by byte so that it holds on every platform; the compiler makes one store of it.
-template <Number T> void put(char *at, T value) noexcept {
-  auto rest = static_cast<std::make_unsigned_t<T>>(value);
-  for (std::size_t i = 0; i < sizeof(T); ++i) at[i] = static_cast<char>(static_cast<unsigned char>(rest >> (8 * i)));
-}
-
-template <Number T> T get(const char *at) noexcept {
-  std::make_unsigned_t<T> value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i)
-    value |= static_cast<std::make_unsigned_t<T>>(static_cast<std::make_unsigned_t<T>>(static_cast<unsigned char>(at[i])) << (8 * i));
-  return static_cast<T>(value);
-}
 
 // The fields of each struct in their order on the wire, for both directions.
 template <typename M, typename T> concept Is = std::same_as<std::remove_const_t<M>, T>;
@@ -50,6 +31,14 @@ void fields(auto &visit, Is<Check> auto &m) {
 void fields(auto &visit, Is<Finding> auto &m) { visit(m.check, m.ok, m.detail, m.remedy); }
 void fields(auto &visit, Is<Report> auto &m) { visit(m.findings); }
 void fields(auto &visit, Is<Validate> auto &m) { visit(m.properties); }
+void fields(auto &visit, Is<Look> auto &m) { visit(m.version, m.properties, m.topics, m.deadline_ms); }
+void fields(auto &visit, Is<Range> auto &m) { visit(m.problem, m.low, m.end); }
+void fields(auto &visit, Is<TopicRanges> auto &m) { visit(m.problem, m.partitions); }
+void fields(auto &visit, Is<Seen> auto &m) { visit(m.cluster_id, m.topics); }
+void fields(auto &visit, Is<Position> auto &m) { visit(m.topic, m.partition, m.next, m.witness); }
+void fields(auto &visit, Is<Assign> auto &m) { visit(m.version, m.properties, m.positions, m.deadline_ms); }
+void fields(auto &visit, Is<Assigned> auto &m) { visit(m.cluster_id, m.ranges); }
+void fields(auto &visit, Is<Poll> auto &m) { visit(m.bytes, m.records, m.wait_ms); }
 
 class Writer {
 public:
@@ -158,8 +147,8 @@ template <typename Struct> std::string encode_as(Type type, const Struct &messag
 }
 
 bool known(std::uint8_t type) noexcept {
-  return (type >= static_cast<std::uint8_t>(Type::open) && type <= static_cast<std::uint8_t>(Type::validate)) ||
-         (type >= static_cast<std::uint8_t>(Type::opened) && type <= static_cast<std::uint8_t>(Type::valid));
+  return (type >= static_cast<std::uint8_t>(Type::open) && type <= static_cast<std::uint8_t>(Type::poll)) ||
+         (type >= static_cast<std::uint8_t>(Type::opened) && type <= static_cast<std::uint8_t>(Type::records));
 }
 
 }  // namespace
@@ -172,6 +161,11 @@ std::string encode(const Failed &message) { return encode_as(Type::failed, messa
 std::string encode(const Check &message) { return encode_as(Type::check, message); }
 std::string encode(const Report &message) { return encode_as(Type::report, message); }
 std::string encode(const Validate &message) { return encode_as(Type::validate, message); }
+std::string encode(const Look &message) { return encode_as(Type::look, message); }
+std::string encode(const Seen &message) { return encode_as(Type::seen, message); }
+std::string encode(const Assign &message) { return encode_as(Type::assign, message); }
+std::string encode(const Assigned &message) { return encode_as(Type::assigned, message); }
+std::string encode(const Poll &message) { return encode_as(Type::poll, message); }
 std::string encode_valid() { return Writer(Type::valid).finish(); }
 
 template <typename Struct> Struct decode(std::string_view payload) {
@@ -190,6 +184,11 @@ template Failed decode<Failed>(std::string_view);
 template Check decode<Check>(std::string_view);
 template Report decode<Report>(std::string_view);
 template Validate decode<Validate>(std::string_view);
+template Look decode<Look>(std::string_view);
+template Seen decode<Seen>(std::string_view);
+template Assign decode<Assign>(std::string_view);
+template Assigned decode<Assigned>(std::string_view);
+template Poll decode<Poll>(std::string_view);
 
 void FrameReader::start_payload() {
   auto const length = get<std::uint32_t>(header_.data());

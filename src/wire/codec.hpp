@@ -25,9 +25,14 @@ std::string encode(const Failed &message);
 std::string encode(const Check &message);
 std::string encode(const Report &message);
 std::string encode(const Validate &message);
+std::string encode(const Look &message);
+std::string encode(const Seen &message);
+std::string encode(const Assign &message);
+std::string encode(const Assigned &message);
+std::string encode(const Poll &message);
 std::string encode_valid();        // the one frame without a payload
 
-// The struct a payload holds: Open, Opened, Publish, Committed, Failed, Check, Report or Validate.
+// The struct a payload holds: any of those above.
 // Throws if the payload is too short, too long, or holds a value that does not exist.
 template <typename Struct> Struct decode(std::string_view payload);
 
@@ -39,6 +44,11 @@ extern template Failed decode<Failed>(std::string_view);
 extern template Check decode<Check>(std::string_view);
 extern template Report decode<Report>(std::string_view);
 extern template Validate decode<Validate>(std::string_view);
+extern template Look decode<Look>(std::string_view);
+extern template Seen decode<Seen>(std::string_view);
+extern template Assign decode<Assign>(std::string_view);
+extern template Assigned decode<Assigned>(std::string_view);
+extern template Poll decode<Poll>(std::string_view);
 
 struct Frame {
   Type type = Type::open;

@@ -13,6 +13,12 @@
 //               <------------------------  Report | Failed
 //     Validate  ------------------------>    are these librdkafka properties valid?
 //               <------------------------  Valid | Failed
+//     Look      ------------------------>    partitions of topics and their ends; may be repeated
+//               <------------------------  Seen | Failed
+//     Assign    ------------------------>    compare positions with what is there, begin to fetch
+//               <------------------------  Assigned | Failed
+//     Poll      ------------------------>    what has been fetched since; fetching goes on meanwhile
+//               <------------------------  Records | Failed
 //
 // After Failed the worker ends the process and starts a new one: uncertainty has one path only. The process
 // leaves at end of file on its socket. The worker sets the deadlines; the process knows them, so that its own
@@ -36,8 +42,8 @@ inline constexpr std::uint32_t k_max_payload = 256u << 20;
 inline constexpr std::size_t k_header_size = 5;
 
 enum class Type : std::uint8_t {
-  open = 1, publish = 2, messages = 3, check = 4, validate = 5,
-  opened = 65, committed = 66, failed = 67, report = 68, valid = 69,
+  open = 1, publish = 2, messages = 3, check = 4, validate = 5, look = 6, assign = 7, poll = 8,
+  opened = 65, committed = 66, failed = 67, report = 68, valid = 69, seen = 70, assigned = 71, records = 72,
 };
 
 using Properties = std::vector<std::pair<std::string, std::string>>;  // librdkafka's names and values
@@ -128,6 +134,71 @@ struct Report {
 
 struct Validate {
   Properties properties;
+};
+
+// Consuming. Ends are those that read_committed readers see: what an open transaction holds back is not there yet.
+
+struct Look {
+  std::uint32_t version = k_version;
+  Properties properties;
+  std::vector<std::string> topics;
+  std::uint32_t deadline_ms = 10000;
+};
+
+struct Range {
+  std::string problem;             // why the partition cannot be read; empty: it can
+  std::int64_t low = 0;            // first offset still there
+  std::int64_t end = 0;            // behind the last committed record
+};
+
+struct TopicRanges {
+  std::string problem;             // the same for the topic as a whole
+  std::vector<Range> partitions;   // by number
+};
+
+struct Seen {
+  std::string cluster_id;
+  std::vector<TopicRanges> topics;  // in the order of Look::topics
+};
+
+struct Position {
+  std::string topic;
+  std::uint32_t partition = 0;
+  std::int64_t next = 0;           // first offset that is wanted
+  std::int64_t witness = -1;       // an offset below, of a record that is known: sent first if it is still there
+};
+
+struct Assign {
+  std::uint32_t version = k_version;
+  Properties properties;
+  std::vector<Position> positions;
+  std::uint32_t deadline_ms = 30000;
+};
+
+struct Assigned {
+  std::string cluster_id;
+  std::vector<Range> ranges;       // in the order of Assign::positions
+};
+
+// Only such a position is fetched from.
+inline bool readable(std::int64_t offset, const Range &range) {
+  return range.problem.empty() && range.low <= offset && offset <= range.end;
+}
+
+struct Poll {
+  std::uint32_t bytes = 4u << 20;      // of keys and values, above which a Records frame takes no further record
+  std::uint32_t records = 5000;
+  std::uint32_t wait_ms = 200;         // for the first record
+};
+
+// One record inside a Records frame: uint8 flags, uint32 position index, int64 offset, int64 timestamp, and key and value
+// where the flags tell of them. At the end of a partition there is an entry without a record: reading goes on at its offset.
+struct Record {
+  std::uint32_t position = 0;      // index in Assign::positions
+  std::int64_t offset = 0;
+  std::int64_t timestamp = -1;     // ms since 1970; -1: none
+  bool end = false;                // no record
+  std::optional<std::string_view> key = {}, value = {};  // none: null
 };
 
 }  // namespace migrator::wire

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "fuzz.hpp"
 #include "wire/codec.hpp"
+#include "wire/records.hpp"
 
 namespace migrator::wire {
 namespace {
@@ -32,10 +33,24 @@ bool messages_accepted(std::string_view payload) {
   }
 }
 
+bool records_accepted(std::string_view payload) {
+  try {
+    RecordsReader reader(payload);
+    RecordsWriter writer;
+    while (auto record = reader.next()) writer.append(*record);
+    std::string const frame = std::move(writer).finish();
+    EXPECT_EQ(std::string_view(frame).substr(k_header_size), payload);
+    return true;
+  } catch (const Error &) {
+    return false;
+  }
+}
+
 unsigned try_all(std::string_view payload) {
   return accepted<Open>(payload) + accepted<Opened>(payload) + accepted<Publish>(payload) + accepted<Committed>(payload) +
          accepted<Failed>(payload) + accepted<Check>(payload) + accepted<Report>(payload) + accepted<Validate>(payload) +
-         messages_accepted(payload);
+         accepted<Look>(payload) + accepted<Seen>(payload) + accepted<Assign>(payload) + accepted<Assigned>(payload) +
+         accepted<Poll>(payload) + messages_accepted(payload) + records_accepted(payload);
 }
 
 TEST_F(WireFuzz, RandomBytes) {
@@ -58,6 +73,9 @@ TEST_F(WireFuzz, RandomBytes) {
 TEST_F(WireFuzz, MutatedFrames) {
   MessagesWriter writer(64);
   for (int i = 0; i < 8; ++i) writer.append({static_cast<std::uint16_t>(i), "key", std::string(static_cast<std::size_t>(i) * 9, 'v')});
+  RecordsWriter records;
+  for (unsigned i = 0; i < 4; ++i) records.append({.position = i, .offset = 9, .timestamp = 4, .key = "key", .value = "value"});
+  records.append({.position = 1, .offset = 13, .end = true});
   std::string const streams[] = {
       encode(Open{.properties = {{"a", "b"}, {"c", "d"}}, .transactional_id = "t", .marker_topic = "m", .topics = {"x", "yy"}}),
       encode(Opened{.cluster_id = "c", .last = Marker{3, "v"}, .topics = {{1, 2}, {3, 4}}}),
@@ -65,6 +83,9 @@ TEST_F(WireFuzz, MutatedFrames) {
       encode(Failed{Fault::record, "code", "text", {1, 2, 3}}),
       encode(Check{{{"a", "b"}}, "t", "m", {"x"}, 9}),
       encode(Report{{{"a", true, "b", "c"}, {"d", false, "e", "f"}}}),
+      encode(Seen{"c", {{"", {{"", 1, 2}, {"p", 3, 4}}}, {"gone", {}}}}),
+      encode(Assign{.properties = {{"a", "b"}}, .positions = {{"x", 1, 2, 3}, {"y", 4, 5, -1}}}),
+      std::move(records).finish(),
       std::string(writer.finish())};
   unsigned long accepted_frames = 0, refused = 0;
   unsigned long const rounds = repeat([&] {
