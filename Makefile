@@ -8,10 +8,10 @@ VERSION     := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" migrator.cont
 PG_CONFIG   ?= pg_config
 
 # Folders of the module that lives inside PostgreSQL, lowest level first, and of the client process beside it.
-MODULE_DIRS := base wire message pg structure ddl store server migration publish worker
+MODULE_DIRS := base wire message pg structure ddl store server migration publish consume worker
 CLIENT_DIRS := base wire kafka client
 # Features with SQL, in the order of installation: each has a tables.sql, a code.sql, or both.
-FEATURES    := roles structure ddl store server migration publish worker
+FEATURES    := roles structure ddl store server migration publish consume worker
 
 MODULE_big  := migrator
 OBJS        := src/init.o $(patsubst %.cpp,%.o,$(wildcard $(MODULE_DIRS:%=src/%/*.cpp)))

@@ -118,6 +118,11 @@ std::uint32_t Arguments::oid(int position) const {
   return DatumGetObjectId(fcinfo_->args[position].value);
 }
 
+std::int64_t Arguments::bigint(int position) const {
+  check(position);
+  return DatumGetInt64(fcinfo_->args[position].value);
+}
+
 std::vector<std::string> Arguments::text_array(int position) const {
   check(position);
   struct Elements { ::Datum *values; bool *nulls; int count; };

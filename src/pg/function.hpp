@@ -36,6 +36,7 @@ public:
   // The value of an argument; the SQL declaration must agree. A null raises 22004.
   std::string text(int position) const;      // text, varchar, name is not: declare text
   std::uint32_t oid(int position) const;
+  std::int64_t bigint(int position) const;
   std::vector<std::string> text_array(int position) const;
   Text optional_text(int position) const;
 

@@ -20,7 +20,7 @@ void describe(BackgroundWorker &worker, const WorkerKind &kind, const Assignment
   snprintf(worker.bgw_library_name, BGW_MAXLEN, "migrator");
   snprintf(worker.bgw_function_name, BGW_MAXLEN, "%s", kind.function);
   snprintf(worker.bgw_type, BGW_MAXLEN, "%s", kind.title);
-  snprintf(worker.bgw_name, BGW_MAXLEN, "%s %lld/%d", kind.title, static_cast<long long>(assignment.migration),
+  snprintf(worker.bgw_name, BGW_MAXLEN, "%s %lld/%d", kind.title, static_cast<long long>(assignment.subject),
            assignment.number);
   std::memcpy(worker.bgw_extra, &assignment, sizeof assignment);
 }
@@ -108,7 +108,7 @@ void start_worker_at_commit(const WorkerKind &kind, const Assignment &assignment
 std::uint32_t current_database() { return MyDatabaseId; }
 std::string library_directory() { return pkglib_path; }
 
-Assignment begin_worker() {
+Assignment begin_worker(Plans plans) {
   Assignment assignment;
   std::memcpy(&assignment, MyBgworkerEntry->bgw_extra, sizeof assignment);
   call([&] {
@@ -117,10 +117,11 @@ Assignment begin_worker() {
     pgstat_report_appname(MyBgworkerEntry->bgw_name);
     SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("session_replication_role", "origin", PGC_SUSET, PGC_S_OVERRIDE);
-    // Every bulk read goes along a key in small steps; a plan that sorts or scans the whole table for each step
-    // would make the cost quadratic, and fresh tables have no statistics to tell.
-    SetConfigOption("enable_sort", "off", PGC_USERSET, PGC_S_OVERRIDE);
-    SetConfigOption("enable_bitmapscan", "off", PGC_USERSET, PGC_S_OVERRIDE);
+    if (plans == Plans::along_keys) {
+      SetConfigOption("enable_sort", "off", PGC_USERSET, PGC_S_OVERRIDE);
+      SetConfigOption("enable_bitmapscan", "off", PGC_USERSET, PGC_S_OVERRIDE);
+    }
+    SetConfigOption("jit", "off", PGC_USERSET, PGC_S_OVERRIDE);  // many short statements
     // A supplier's open transaction must show as a reason, not as a worker that hangs.
     SetConfigOption("lock_timeout", "5s", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("max_parallel_workers_per_gather", "0", PGC_USERSET, PGC_S_OVERRIDE);

@@ -11,7 +11,7 @@ namespace migrator::pg {
 // What a worker is told at its start.
 struct Assignment {
   std::uint32_t database = 0;   // oid
-  std::int64_t migration = 0;
+  std::int64_t subject = 0;     // id of what is worked on: a migration, a consumption
   std::int32_t number = 0;      // which of several workers of a kind
 };
 
@@ -44,9 +44,12 @@ std::uint32_t current_database();
 // Where the server looks for modules; our client program lies there too.
 std::string library_directory();
 
+// How a worker's statements are planned. along_keys: bulk reads that go along a key in small steps, where a plan that
+// sorts or scans the whole table for each step would make the cost quadratic, and fresh tables have no statistics to tell.
+enum class Plans { along_keys, any };
 // In a worker's main function: signals, connection to the assigned database as the extension's owner, settings
 // that the work relies on.
-Assignment begin_worker();
+Assignment begin_worker(Plans plans);
 // The same without a database: only shared catalogues can be read.
 void begin_launcher();
 

@@ -15,7 +15,6 @@ namespace migrator::publish {
 namespace {
 
 constexpr int k_slots = 64;                        // a server's slots, and the partitions of its marker topic
-constexpr std::uint32_t k_grace = 5000;
 constexpr long k_others = 50;                      // ms between two looks at a slot that another publisher settles
 constexpr int k_others_rounds = 60;
 
@@ -133,14 +132,9 @@ void Publisher::open(int slot) {
   auto client = std::make_unique<server::Client>();
   client->set_watch([this] { watch(); });
   ask();
-  client->send(wire::encode(request), k_grace);
-  wire::Frame const answer = client->receive(request.deadline_ms + k_grace);
-  if (answer.type != wire::Type::opened) {
-    wire::Failed const failed = wire::decode<wire::Failed>(answer.payload);
-    throw Error(sqlstate::connection_failure, "Kafka: " + failed.text + " (" + failed.code + ")");
-  }
+  std::string const answer = client->ask(wire::encode(request), wire::Type::opened, request.deadline_ms);
   client_ = std::move(client);
-  recover(wire::decode<wire::Opened>(answer.payload));
+  recover(wire::decode<wire::Opened>(answer));
 }
 
 // After init_transactions nothing of the past can change any more: what the marker says is final.

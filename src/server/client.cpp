@@ -20,6 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr long k_watch_interval = 250;  // ms
+constexpr std::uint32_t k_grace = 5000;   // ms that the process may be late before it is given up
 
 [[noreturn]] void lost(const char *what) {
   throw Error(sqlstate::connection_failure, std::string("the Kafka client process ") + what);
@@ -116,6 +117,14 @@ wire::Frame Client::receive(std::uint32_t deadline_ms) {
     if (Clock::now() > deadline) lost("does not answer in time");
     if (!pg::wait_socket(socket_, pg::Ready::readable, k_watch_interval) && watch_) watch_();
   }
+}
+
+std::string Client::ask(const std::string &request, wire::Type answer, std::uint32_t deadline_ms) {
+  send(request, k_grace);
+  wire::Frame frame = receive(deadline_ms + k_grace);
+  if (frame.type == answer) return std::move(frame.payload);
+  wire::Failed const failed = wire::decode<wire::Failed>(frame.payload);
+  throw Error(sqlstate::connection_failure, "Kafka: " + failed.text + " (" + failed.code + ")");
 }
 
 }  // namespace migrator::server

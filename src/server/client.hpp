@@ -26,6 +26,8 @@ public:
   // Raises 08006 when the process has died or the deadline (ms from now) has passed; it is then of no more use.
   void send(std::string_view bytes, std::uint32_t deadline_ms);
   wire::Frame receive(std::uint32_t deadline_ms);
+  // A request and its answer; the process has some seconds more than it knows of. Raises 08006 if it answers Failed.
+  std::string ask(const std::string &request, wire::Type answer, std::uint32_t deadline_ms);
   int pid() const noexcept { return pid_; }
 
 private:

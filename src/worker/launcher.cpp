@@ -28,7 +28,7 @@ MIGRATOR_WORKER(migrator_launcher_main) {
 
 MIGRATOR_WORKER(migrator_scheduler_main) {
   using namespace migrator;
-  (void)pg::begin_worker();
+  (void)pg::begin_worker(pg::Plans::along_keys);
   if (!pg::extension_exists()) return;
   pg::Result companies;
   {
@@ -45,5 +45,11 @@ MIGRATOR_WORKER(migrator_scheduler_main) {
     } catch (const pg::Error &error) {
       pg::report(pg::Level::warning, std::string("migrator: could not start a migration: ") + error.what());
     }
+  }  try {
+    pg::Transaction transaction;
+    pg::execute("select migrator.resume_all_consumers()");
+    transaction.commit();
+  } catch (const pg::Error &error) {
+    pg::report(pg::Level::warning, std::string("migrator: could not start consumers: ") + error.what());
   }
 }

@@ -6,14 +6,14 @@
 
 MIGRATOR_WORKER(migrator_publisher_main) {
   using namespace migrator;
-  pg::Assignment const assignment = pg::begin_worker();
+  pg::Assignment const assignment = pg::begin_worker(pg::Plans::along_keys);
   try {
-    publish::Publisher(assignment.migration, assignment.number).work();
+    publish::Publisher(assignment.subject, assignment.number).work();
   } catch (const pg::Error &error) {
-    migration::report_death(assignment.migration, error.sqlstate(), error.public_message());
+    migration::report_death(assignment.subject, error.sqlstate(), error.public_message());
     throw;
   } catch (const Error &error) {
-    migration::report_death(assignment.migration, error.sqlstate(), error.message());
+    migration::report_death(assignment.subject, error.sqlstate(), error.message());
     throw;
   }
 }

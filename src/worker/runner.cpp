@@ -108,20 +108,20 @@ private:
 
 MIGRATOR_WORKER(migrator_runner_main) {
   using namespace migrator;
-  pg::Assignment const assignment = pg::begin_worker();
+  pg::Assignment const assignment = pg::begin_worker(pg::Plans::along_keys);
   {
     pg::Transaction transaction;
-    bool const alone = pg::try_lock("run " + std::to_string(assignment.migration));
+    bool const alone = pg::try_lock("run " + std::to_string(assignment.subject));
     transaction.commit();
     if (!alone) return;
   }
   try {
-    worker::Runner(assignment.migration).work();
+    worker::Runner(assignment.subject).work();
   } catch (const pg::Error &error) {
-    migration::report_death(assignment.migration, error.sqlstate(), error.public_message());
+    migration::report_death(assignment.subject, error.sqlstate(), error.public_message());
     throw;
   } catch (const Error &error) {
-    migration::report_death(assignment.migration, error.sqlstate(), error.message());
+    migration::report_death(assignment.subject, error.sqlstate(), error.message());
     throw;
   }
 }
