@@ -58,7 +58,7 @@ begin
   if not consumption.started then
     return format('not stopped: consumption of company "%s" is not started', company);
   end if;
-  update migrator.in_consumption c set started = false, wanted_until = null where c.id = consumption.id;
+  update migrator.in_consumption c set started = false, wanted_until = null, starting_at = null where c.id = consumption.id;
   insert into in_migration.log (company, message) values (company, 'consumption stopped by ' || session_user);
   return format('stopped: consumption of company "%s"', company);
 end
@@ -140,7 +140,7 @@ declare
   run migrator.migration;
 begin
   select m.* into run from migrator.migration m where m.company = may_clear_in_tables.company order by m.id desc limit 1;
-  return run.state = 'DONE'
+  return coalesce(run.state = 'DONE', false)
     and not exists (select from migrator.chunk c join migrator.migration m on m.id = c.migration_id
                     where m.company = may_clear_in_tables.company and c.state = 'CLAIMED')
     -- What is published to a topic that is not read here may lag without our knowing.
@@ -151,7 +151,7 @@ begin
 end
 $$;
 comment on function migrator.may_clear_in_tables(text) is
-  'True: the last migration is done and all that it published is applied, so the supplier may clear the in-tables for the next load. Null: there was no migration yet.';
+  'True: the last migration is done and all that it published is applied, so the supplier may clear the in-tables for the next load.';
 
 -- What migrator.consume needs beyond its caller's rights.
 create or replace function migrator.want_consumers(company text) returns timestamptz

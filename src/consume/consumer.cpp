@@ -95,7 +95,7 @@ bool Consumer::step() {
     open();
   }
   if (client_ == nullptr) return false;
-  for (Clock::time_point const end = Clock::now() + k_look; Clock::now() < end;)
+  for (Clock::time_point const end = Clock::now() + k_look; client_ != nullptr && Clock::now() < end;)
     if (!consume()) break;
   return true;
 }

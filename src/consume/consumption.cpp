@@ -34,6 +34,15 @@ Control Consumption::control() const {
   return control;
 }
 
+bool Consumption::wanted_again() const {
+  {
+    pg::Transaction transaction;
+    pg::execute("select from migrator.in_consumption where id = $1::bigint for update", {number(id_)});
+    transaction.commit();
+  }
+  return control().running;
+}
+
 void Consumption::heartbeat() const {
   pg::Transaction transaction;
   pg::execute("update migrator.in_consumption set heartbeat_at = clock_timestamp() where id = $1::bigint", {number(id_)});

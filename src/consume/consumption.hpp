@@ -28,6 +28,8 @@ public:
   std::string lock_name(int consumer) const { return "consumer " + std::to_string(id_) + "/" + std::to_string(consumer); }
 
   Control control() const;
+  // After the supervisor has let go of its lock: has somebody wanted it again meanwhile? Waits for who is about to.
+  bool wanted_again() const;
   void heartbeat() const;
   // Why the whole does not move; "" when it does.
   void set_waiting(const std::string &reason) const;

@@ -139,14 +139,23 @@ private:
 MIGRATOR_WORKER(migrator_supervisor_main) {
   using namespace migrator;
   pg::Assignment const assignment = pg::begin_worker(pg::Plans::any);
-  worker::Supervisor supervisor(assignment.subject);
-  {
+  consume::Consumption const consumption(assignment.subject);
+  auto alone = [&consumption] {
     pg::Transaction transaction;
-    bool const alone = pg::try_lock("consumption " + std::to_string(assignment.subject));
+    bool const locked = pg::try_lock(consumption.lock_name());
     transaction.commit();
-    if (!alone) return;
+    return locked;
+  };
+  while (alone()) {
+    worker::Supervisor(assignment.subject).work();
+    {
+      pg::Transaction transaction;
+      pg::unlock(consumption.lock_name());
+      transaction.commit();
+    }
+    // Who started the consumption while it was about to end has found it running.
+    if (!consumption.wanted_again()) return;
   }
-  supervisor.work();
 }
 
 MIGRATOR_WORKER(migrator_housekeeper_main) {

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness import Broker, Cluster, Database  # noqa: E402
 from helpers import Company  # noqa: E402
+from helpers.consumption import Consumption  # noqa: E402
 from helpers.faults import Load  # noqa: E402
 
 
@@ -77,6 +78,12 @@ def make_company(database: Database, broker: Broker, make_topic: Callable[..., s
         return Company(database, broker, make_topic(partitions, config), structure, **settings)
 
     return make
+
+
+@pytest.fixture
+def consumption(database: Database, broker: Broker) -> Consumption:
+    """A company whose topics are consumed, in a fresh database."""
+    return Consumption(database, broker)
 
 
 @pytest.fixture(scope="session")
