@@ -20,8 +20,9 @@ select ok(not has_schema_privilege('migrator_supplier', 'migrator', 'usage') and
           'nor use them');
 
 select set_eq('select pg_temp.functions_of(''migrator_operator'') except select pg_temp.functions_of(''migrator_reader'')',
-                  array['apply_boi_input', 'cancel_migration', 'check_migration', 'kafka_check', 'migrate', 'pause_migration', 'resume_migration', 'retry_failed',
-                        'running_migration', 'try_to_start_migration'],
+                  array['apply_boi_input', 'cancel_migration', 'check_migration', 'consume', 'kafka_check', 'migrate', 'pause_consumption',
+                        'pause_migration', 'release_consumers', 'resume_consumption', 'resume_migration', 'resume_partition', 'retry_dead_letters',
+                        'retry_failed', 'running_migration', 'start_consumers', 'stop_consumers', 'try_to_start_migration', 'want_consumers'],
                   'an operator starts, stops and checks');
 select is_empty('select pg_temp.functions_of(''migrator_reader'') intersect
                  select p.proname::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
@@ -31,7 +32,7 @@ select is_empty($$ select r, t from unnest(array['migrator_reader', 'migrator_op
                 'readers and operators write no table');
 select set_eq($$ select pg_temp.tables_of('migrator_admin', 'insert, update, delete') $$,
                   array['migrator.bo', 'migrator.co', 'migrator.co_field', 'migrator.co_field_map', 'migrator.co_member', 'migrator.company',
-                        'migrator.field', 'migrator.hook', 'migrator.in_object'],
+                        'migrator.field', 'migrator.hook', 'migrator.in_object', 'migrator.in_topic'],
                   'an admin writes structure, settings and hooks, not the state of runs');
 select is_empty($$ select pg_temp.tables_of('migrator_admin', 'truncate') $$, 'nobody truncates');
 select is_empty($$
