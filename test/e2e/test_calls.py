@@ -73,6 +73,7 @@ VALUES = {
     "oid": ["null", "0", "1417", "1418", "2328", "4294967295", "'pg_class'::regclass"],
     "regclass": ["null", "0", "'migrator.company'", "'in_tables.in_naturalperson'", "4294967295", "'pg_type'"],
     "boolean": ["null", "true", "false", "true"],
+    "timestamp with time zone": ["null", "now()", "'epoch'", "'infinity'", "'-infinity'", "'4714-11-24 BC'"],
     "name": ["null", "''", "'migrator'", "'in_tables'", "repeat('n', 100)"],
 }
 HUGE = {"text": "repeat('x', 100000000)", "jsonb": "to_jsonb(repeat('x', 100000000))", "text[]": "array_fill('a=b'::text, array[1000000])"}
@@ -174,7 +175,8 @@ def test_calls_that_nobody_should_make(victim: Database, request: pytest.Fixture
     print(Counter(code for codes in caller.outcomes.values() for code in codes.elements()))
     answering = [routine.name for routine in called if routine.returns not in ("trigger", "event_trigger")]
     # These need arguments that fit each other, or a broker that answers.
-    demanding = {"migrator.migrate", "migrator.check_object", "migrator.apply_in_schema", "migrator.apply_in_tables"}
+    demanding = {"migrator.migrate", "migrator.check_object", "migrator.apply_in_schema", "migrator.apply_in_tables", "migrator.consume"}
+    demanding |= {"migrator.resume_partition"}
     assert set(answering) - set(successful) <= demanding
 
 
