@@ -43,7 +43,7 @@ TEXTS = [
     "'{\"company\": {\"in_schema\": null}, \"bos\": [{\"code\": 1, \"fields\": {}}], \"cos\": [[]]}'",
     "repeat('x', 1000000)",
 ]
-NUMBERS = ["null", "0", "1", "-1", "7", "2147483647", "-2147483648", "(random() * 1000)::int"]
+NUMBERS = ["null", "0", "1", "7", "-1", "2147483647", "-2147483648", "(random() * 1000)::int"]
 DOCUMENTS = [
     "null",
     "'null'",
@@ -177,7 +177,7 @@ def test_calls_that_nobody_should_make(victim: Database, request: pytest.Fixture
     # These need arguments that fit each other, or a broker that answers.
     demanding = {"migrator.migrate", "migrator.check_object", "migrator.apply_in_schema", "migrator.apply_in_tables", "migrator.consume"}
     demanding |= {"migrator.resume_partition"}
-    assert set(answering) - set(successful) <= demanding
+    assert sorted(set(answering) - set(successful) - demanding) == []
 
 
 def quote(text: str) -> str:
