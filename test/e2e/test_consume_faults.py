@@ -46,17 +46,13 @@ def complete(eater: Consumption, topic: str) -> None:
     assert (received["received"], received["inserted"], received["duplicate"]) == (MESSAGES + 100, MESSAGES + 100, 0)
 
 
-def again(eater: Consumption) -> Callable[[], bool]:
+def answers(eater: Consumption) -> bool:
     """Is the server up?"""
-
-    def answers() -> bool:
-        try:
-            return eater.instances() >= 0
-        except psycopg2.Error:
-            eater.database.close()
-            return False
-
-    return answers
+    try:
+        return eater.instances() >= 0
+    except psycopg2.Error:
+        eater.database.close()
+        return False
 
 
 def test_client_processes_are_killed(eater: Consumption, make_topic: Callable[..., str]) -> None:
@@ -76,7 +72,9 @@ def test_client_processes_are_killed(eater: Consumption, make_topic: Callable[..
 def test_a_worker_is_killed(eater: Consumption, make_topic: Callable[..., str], kind: str) -> None:
     topic = begin(eater, make_topic)
     eater.cluster.kill_backend(wait_until(lambda: eater.workers(kind), 20, f"a {kind} runs")[0])
-    wait_until(again(eater), 30, "the server is up", interval=0.2)
+    # The postmaster restarts all of the server's processes, our session among them.
+    wait_until(lambda: not answers(eater), 30, "the server goes down", interval=0.01)
+    wait_until(lambda: answers(eater), 30, "the server is up", interval=0.2)
     complete(eater, topic)
 
 
