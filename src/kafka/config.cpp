@@ -1,8 +1,11 @@
 #include "kafka/config.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <span>
 
+#include "base/fault.hpp"
 #include "kafka/failure.hpp"
 
 #include "base/no_postgres.hpp"
@@ -136,13 +139,18 @@ Conf producer_config(const wire::Properties &properties, const std::string &tran
   constexpr std::uint64_t k_margin = 4096;
   Conf conf = basic(properties, true);
   set(conf.get(), "transactional.id", transactional_id);
+  if (MIGRATOR_MUTATION("fresh_transactional_id")) set(conf.get(), "transactional.id", transactional_id + "-" + std::to_string(getpid()));
   set(conf.get(), "message.max.bytes", std::to_string(std::clamp(sizes.largest_message + k_margin, k_smallest, k_largest)));
   set(conf.get(), "batch.size",
       std::to_string(std::clamp(std::min(number(properties, "batch.size", k_default_batch), sizes.batch), std::uint64_t{1}, k_largest)));
   return conf;
 }
 
-Conf reader_config(const wire::Properties &properties) { return basic(properties, false); }
+Conf reader_config(const wire::Properties &properties) {
+  Conf conf = basic(properties, false);
+  if (MIGRATOR_MUTATION("uncommitted_markers")) set(conf.get(), "isolation.level", "read_uncommitted");
+  return conf;
+}
 
 Conf consumer_config(const wire::Properties &properties) {
   Conf conf = basic(properties, false);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/fault.hpp"
 #include "base/no_postgres.hpp"
 
 namespace migrator::kafka {
@@ -49,6 +50,7 @@ Markers find_markers(Client &reader, const std::string &topic, std::uint32_t par
   std::string const doing = "reading markers from topic \"" + topic + "\"";
   PartitionReading reading(reader, topic, static_cast<std::int32_t>(partition), position, doing);
   while (position < marks.high) {
+    MIGRATOR_FAILPOINT("recovery_scan");
     if (deadline.passed()) throw reader.explain(RD_KAFKA_RESP_ERR__TIMED_OUT, doing);
     Message const message = reading.next(std::max(deadline.left_ms(100), 1));
     reader.check_complaint(doing);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/fault.hpp"
 #include "kafka/markers.hpp"
 #include "kafka/ranges.hpp"
 #include "kafka/topics.hpp"
@@ -41,7 +42,9 @@ Opening open(const wire::Open &request, const Deadline &deadline) {
   Opening result;
   result.plan = {request.properties, request.transactional_id, request.topics, sizes, request.marker_topic, request.marker_partition};
   result.producer = std::make_unique<Producer>(result.plan);
-  result.producer->initialise(deadline);
+  bool const too_early = MIGRATOR_MUTATION("marker_before_fencing");
+  if (!too_early) result.producer->initialise(deadline);
+  MIGRATOR_FAILPOINT("recovery_fenced");
   // Only now: before, the past could still change.
   Watermarks const marks = watermarks(result.producer->client(), request.marker_topic, request.marker_partition, deadline);
   wire::Opened &opened = result.opened;
@@ -51,6 +54,8 @@ Opening open(const wire::Open &request, const Deadline &deadline) {
                                        request.transactional_id, request.wanted, deadline);
   opened.last = markers.newest;
   opened.wanted = markers.wanted;
+  MIGRATOR_FAILPOINT("recovery_read");
+  if (too_early) result.producer->initialise(deadline);
   opened.cluster_id = cluster_id(reader, deadline);
   for (std::size_t i = 0; i < topics.size(); ++i)
     opened.topics.push_back({topics[i].partitions, sizes.key_and_value[i]});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/fault.hpp"
 #include "base/no_postgres.hpp"
 
 namespace migrator::kafka {
@@ -67,6 +68,7 @@ void Producer::begin() {
   taint_.begin();
   ErrorPtr const error(rd_kafka_begin_transaction(client_.get()));
   if (error) throw failure(client_.get(), error.get(), "beginning a transaction");
+  MIGRATOR_FAILPOINT("after_begin");
 }
 
 bool Producer::enqueue(rd_kafka_topic_t *topic, std::int32_t partition, std::string_view key, std::string_view value,
@@ -98,6 +100,7 @@ void Producer::add(const wire::Message &message, std::uint32_t position, const D
 
 void Producer::delivered(const rd_kafka_message_t &message) noexcept {
   auto const tag = reinterpret_cast<std::uint64_t>(message._private);
+  if (tag != k_marker_tag) MIGRATOR_FAILPOINT("mid_produce");
   try {
     if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
       if (tag == k_marker_tag) marker_offset_ = message.offset;
@@ -144,12 +147,18 @@ Failure Producer::error() const {
 }
 
 wire::Committed Producer::commit(const std::string &marker, const Deadline &deadline) {
+  if (MIGRATOR_MUTATION("marker_outside")) {
+    settle(deadline);
+    ErrorPtr const rows(rd_kafka_commit_transaction(client_.get(), deadline.left_ms())), next(rd_kafka_begin_transaction(client_.get()));
+  }
   if (!failed()) enqueue(marker_topic_.get(), marker_partition_, transactional_id_, marker, k_marker_tag, deadline);
   settle(deadline);
   if (failed()) throw error();
   if (!marker_offset_) throw failure(RD_KAFKA_RESP_ERR__INCONSISTENT, "publishing", "the marker was not reported as delivered");
+  MIGRATOR_FAILPOINT("after_marker");
   ErrorPtr const problem(rd_kafka_commit_transaction(client_.get(), std::max(deadline.left_ms(), 1)));
-  if (problem) throw client_.explain(problem.get(), "committing a transaction");
+  if (problem && !MIGRATOR_MUTATION("any_answer_commits")) throw client_.explain(problem.get(), "committing a transaction");
+  MIGRATOR_FAILPOINT("before_answer");
   return {.marker_offset = *marker_offset_, .tainted = taint_.end()};
 }
 

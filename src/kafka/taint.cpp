@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "base/fault.hpp"
 #include "base/no_postgres.hpp"
 
 namespace migrator::kafka {
@@ -12,6 +13,7 @@ constexpr const char *k_name = "migrator_taint";
 rd_kafka_resp_err_t on_request_sent(rd_kafka_t *, int, const char *, std::int32_t broker_id, std::int16_t api_key, std::int16_t,
                                     std::int32_t, std::size_t, void *self) {
   static_cast<Taint *>(self)->request_sent(broker_id, api_key);
+  if (api_key == k_end_txn) MIGRATOR_FAILPOINT("end_txn_sent");
   return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -43,7 +45,7 @@ void Taint::begin() noexcept {
 bool Taint::end() noexcept {
   std::lock_guard const lock(mutex_);
   inside_ = false;
-  return lost_ || ends_ > 1;
+  return (lost_ || ends_ > 1) && !MIGRATOR_MUTATION("no_taint");
 }
 
 bool Taint::lost() noexcept {

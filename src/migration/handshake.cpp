@@ -1,6 +1,7 @@
 // The handshake with the supplier: may a migration start now? (spec: process_tracking)
 
 #include "base/error.hpp"
+#include "base/fault.hpp"
 #include "migration/layout.hpp"
 #include "migration/settings.hpp"
 #include "pg/spi.hpp"
@@ -15,6 +16,7 @@ std::string refuse(const std::string &reason) { return "not started: " + reason;
 
 // The first run binds the database to its server; a copy of it finds itself elsewhere.
 bool belongs_here() {
+  if (MIGRATOR_MUTATION("no_identity")) return true;
   pg::execute(
       "insert into migrator.identity (system_identifier, database_oid, data_directory) "
       "select c.system_identifier::text, d.oid, current_setting('data_directory') from pg_control_system() c, pg_database d "

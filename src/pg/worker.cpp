@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/error.hpp"
+#include "base/fault.hpp"
 #include "pg/guard.hpp"
 #include "pg/spi.hpp"
 #include "pg/worker.hpp"
@@ -129,6 +130,7 @@ Assignment begin_worker(Plans plans) {
     // Set in any case, so that a reload cannot lower it.
     SetConfigOption("synchronous_commit", synchronous_commit < SYNCHRONOUS_COMMIT_LOCAL_FLUSH ? "local" : GetConfigOption("synchronous_commit", false, false),
                     PGC_USERSET, PGC_S_OVERRIDE);
+    if (MIGRATOR_MUTATION("asynchronous_claim")) SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_OVERRIDE);
   });
   return assignment;
 }

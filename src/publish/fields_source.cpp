@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/error.hpp"
+#include "base/fault.hpp"
 #include "message/api_value.hpp"
 #include "message/boi_input.hpp"
 #include "pg/encoding.hpp"
@@ -177,11 +178,12 @@ std::vector<pg::Text> FieldsSource::range(const Chunk &chunk) const {
 
 namespace {
 constexpr const char *k_claimed = " where id between $1::bigint and $2::bigint and in_status = 'ON_WORK' and occupied_id = $3::bigint";
+const char *unchanged() { return MIGRATOR_MUTATION("changed_rows_pass") ? "" : " and xmin = $4::xid"; }
 }
 
 void FieldsSource::read_again(const Chunk &chunk, Batch &batch) {
   pg::AsRole const as_owner(context_.table.owner);
-  pg::RowCursor rows(select_ + k_claimed + " and xmin = $4::xid order by id", range(chunk), kinds_, context_.limit);
+  pg::RowCursor rows(select_ + k_claimed + unchanged() + " order by id", range(chunk), kinds_, context_.limit);
   Refusal refusal;
   while (rows.next())
     if (encode(rows, batch, refusal) != Outcome::encoded)
@@ -191,7 +193,7 @@ void FieldsSource::read_again(const Chunk &chunk, Batch &batch) {
 std::int64_t FieldsSource::finish(const Chunk &chunk) {
   pg::AsRole const as_owner(context_.table.owner);
   auto const done = static_cast<std::int64_t>(
-      pg::execute("update " + context_.table.quoted + " set in_status = 'DONE'" + k_claimed + " and xmin = $4::xid", range(chunk)).processed);
+      pg::execute("update " + context_.table.quoted + " set in_status = 'DONE'" + k_claimed + unchanged(), range(chunk)).processed);
   release(chunk);
   return done;
 }

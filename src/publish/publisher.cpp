@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/fault.hpp"
 #include "migration/settings.hpp"
 #include "pg/encoding.hpp"
 #include "pg/error.hpp"
@@ -35,6 +36,7 @@ Publisher::Publisher(std::int64_t migration, int number)
       "from migrator.migration where id = $1::bigint",
       {std::to_string(migration)});
   record_prefix_ = pg::to_utf8(row.text(0));
+  if (MIGRATOR_MUTATION("random_record_id")) record_prefix_.append(std::to_string(Clock::now().time_since_epoch().count())).append(".");
   transaction.commit();
 }
 
@@ -206,6 +208,7 @@ bool Publisher::claim(Stage stage) {
   // before the first byte leaves.
   pg::check_for_interrupts();
   if (claimed.rows > 0) {
+    MIGRATOR_FAILPOINT("after_claim");
     publish(chunk, *source);
     // The task is looked at once more, unless it is known to be at its end.
     if (claimed.exhausted && task_) {
@@ -236,17 +239,23 @@ void Publisher::publish(const Chunk &chunk, Source &source) {
                          "from migrator.chunk where id = $1::uuid", {chunk.id, number(batch_.messages.count())}).text());
     transaction.commit();
   }
+  if (MIGRATOR_MUTATION("finish_before_kafka")) {
+    pg::Transaction transaction;
+    finish(transaction, run_.layout(), chunk, source, -1);
+  }
   ask();
   std::uint32_t const deadline = kafka_deadline();
   client_->send(wire::encode(wire::Publish{marker, batch_.messages.count(), deadline}), k_grace);
   client_->send(batch_.messages.finish(), deadline);
   wire::Frame const answer = client_->receive(deadline + k_grace);
   if (answer.type == wire::Type::committed) {
+    MIGRATOR_FAILPOINT("after_kafka_commit");
     wire::Committed const committed = wire::decode<wire::Committed>(answer.payload);
     {
       pg::Transaction transaction;
       finish(transaction, run_.layout(), chunk, source, committed.marker_offset);
     }
+    MIGRATOR_FAILPOINT("after_finish");
     if (committed.tainted) {
       pg::Transaction transaction;
       pg::execute("update migrator.slot set tainted = tainted + 1 where server = $1 and slot = $2::integer", {run_.layout().server, number(slot_)});
@@ -259,6 +268,10 @@ void Publisher::publish(const Chunk &chunk, Source &source) {
   wire::Failed const failed = wire::decode<wire::Failed>(answer.payload);
   if (failed.fault == wire::Fault::record && !failed.culprits.empty()) {
     refuse(chunk, source, failed);
+    if (MIGRATOR_MUTATION("refusal_ends_chunk")) {
+      pg::Transaction transaction;
+      finish(transaction, run_.layout(), chunk, source, -1);
+    }
     return;  // what is left of the chunk is published after recovery
   }
   throw Error(sqlstate::connection_failure, "Kafka: " + failed.text + " (" + failed.code + ")");
@@ -275,6 +288,7 @@ void Publisher::finish(pg::Transaction &transaction, const migration::Layout &la
               "where server = $1 and slot = $2::integer",
               {run_.layout().server, number(slot_), number(marker_offset)});
   migration::count_rows(layout, chunk.task, done, 0, 0);
+  MIGRATOR_FAILPOINT("inside_finish");
   transaction.commit();
 }
 

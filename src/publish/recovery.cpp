@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/fault.hpp"
 #include "pg/error.hpp"
 #include "pg/transaction.hpp"
 #include "pg/worker.hpp"
@@ -52,7 +53,7 @@ bool Publisher::settle_a_slot() {
     for (const std::vector<pg::Text> &row : rows.rows) {
       int const slot = std::stoi(row[0].value());
       if (row[1]) throw Error(sqlstate::not_in_prerequisite_state, "in doubt: " + *row[1]);
-      bool const unsettled = row[2] == "t", ours = row[3] == "t", others_run = row[5] == "t";
+      bool const unsettled = row[2] == "t" && !MIGRATOR_MUTATION("no_settling"), ours = row[3] == "t", others_run = row[5] == "t";
       if (row[4] == "t") lent.insert(slot);
       if ((slot == slot_ && client_ != nullptr) || (!unsettled && !ours)) continue;
       if (slot == slot_) {
@@ -161,14 +162,18 @@ void Publisher::recover(const wire::Opened &opened) {
   }
   if (!cluster.empty() && cluster != opened.cluster_id)
     stop_in_doubt("server \"" + run_.layout().server + "\" leads to another Kafka cluster (" + opened.cluster_id + ") than before (" + cluster + ")", std::nullopt);
-  if (opened.marker_high < next)
+  if (opened.marker_high < next && !MIGRATOR_MUTATION("lost_markers_pass"))
     stop_in_doubt("the marker topic was truncated or made anew: it ends at " + number(opened.marker_high) + ", expected at least " + number(next), std::nullopt);
-  if (opened.last && !known && opened.last->offset > accepted)
+  if (opened.last && !known && opened.last->offset > accepted && !MIGRATOR_MUTATION("unknown_marker_passes"))
     stop_in_doubt("Kafka holds a marker of chunk " + chunk + " (slot " + number(slot_) + ", offset " + number(opened.last->offset) +
                       ") that this database does not know: it was restored from a backup, or another one publishes under its name",
                   opened.last->offset);
 
-  if (claimed) settle_chunk(*claimed, opened.wanted ? std::optional(opened.wanted->offset) : std::nullopt);
+  std::optional<wire::Marker> found = opened.wanted;
+  if (MIGRATOR_MUTATION("any_marker_counts")) found = opened.last;
+  if (MIGRATOR_MUTATION("failed_means_unpublished")) found.reset();
+  MIGRATOR_FAILPOINT("recovery_decided");
+  if (claimed) settle_chunk(*claimed, found ? std::optional(found->offset) : std::nullopt);
   pg::Transaction transaction;
   pg::execute("update migrator.slot set cluster_id = $3, recovered_for = greatest(recovered_for, $4::bigint), recovered_at = clock_timestamp(), next_marker_offset = greatest(next_marker_offset, $5::bigint) "
               "where server = $1 and slot = $2::integer",

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from harness import Broker, Cluster, Database  # noqa: E402
+from harness import Broker, Cluster, Database, Installation  # noqa: E402
 from helpers import Company  # noqa: E402
 from helpers.consumption import Consumption  # noqa: E402
 from helpers.faults import Load  # noqa: E402
@@ -86,17 +86,48 @@ def consumption(database: Database, broker: Broker) -> Consumption:
     return Consumption(database, broker)
 
 
+# Small chunks so that a run has many, and deadlines that a test can wait for.
+FAULT_SETTINGS = {
+    "migrator.schedule": "1h",  # the tests decide when a run is taken over
+    "migrator.chunk_rows": "500",
+    "migrator.heartbeat_timeout": "2s",
+    "migrator.kafka_timeout": "10s",
+}
+
+
 @pytest.fixture(scope="session")
 def fault_cluster() -> Iterator[Cluster]:
-    """PostgreSQL with the launcher, with small chunks so that a run has many, and deadlines that a test can wait for."""
-    settings = {
-        "migrator.schedule": "1h",  # the tests decide when a run is taken over
-        "migrator.chunk_rows": "500",
-        "migrator.heartbeat_timeout": "2s",
-        "migrator.kafka_timeout": "10s",
-    }
-    with Cluster(preload="migrator", settings=settings) as it:
+    """PostgreSQL with the launcher, for faults that come from outside."""
+    with Cluster(preload="migrator", settings=FAULT_SETTINGS) as it:
         yield it
+
+
+@pytest.fixture(scope="session")
+def fault_programs() -> Iterator[Path]:
+    """The bindir of an installation with the variant build, which has failpoints."""
+    with Installation("faults") as it:
+        yield it.bindir
+
+
+@pytest.fixture(scope="session")
+def session_failpoint_cluster(fault_programs: Path) -> Iterator[Cluster]:
+    settings = FAULT_SETTINGS | {"migrator.chunk_rows": "300", "autovacuum": "off"}
+    with Cluster(settings=settings, programs=fault_programs) as it:
+        yield it
+
+
+@pytest.fixture
+def failpoint_cluster(session_failpoint_cluster: Cluster) -> Iterator[Cluster]:
+    """PostgreSQL with failpoints, and without the launcher: nobody but the test takes a run over."""
+    yield session_failpoint_cluster
+    session_failpoint_cluster.failpoints.clear()
+
+
+@pytest.fixture
+def failpoint_load(failpoint_cluster: Cluster, broker: Broker, make_topic: Callable[..., str]) -> Iterator[Load]:
+    """A load of a dozen chunks for one publisher, so that a test can count where it is."""
+    with failpoint_cluster.database("migrator") as database:
+        yield Load(database, broker, make_topic(), rows=3000, workers=1)
 
 
 @pytest.fixture
@@ -119,6 +150,6 @@ def make_load(fault_cluster: Cluster, broker: Broker, make_topic: Callable[..., 
 def check_logs(request: pytest.FixtureRequest) -> Iterator[None]:
     """No test passes over a crash, though the server be up again before anyone looks."""
     yield
-    for name in ("cluster", "preloaded_cluster", "fault_cluster"):
+    for name in ("cluster", "preloaded_cluster", "fault_cluster", "session_failpoint_cluster"):
         if name in request.fixturenames:
             request.getfixturevalue(name).check_log()

@@ -16,6 +16,7 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 
+from .failpoints import Failpoints
 from .process import give_to_server, processes_in, spawn, terminate, unprivileged
 from .wait import wait_until
 
@@ -25,6 +26,8 @@ ALARMS = re.compile(
     r"|stack smashing|corrupted|double free|terminate called"
 )
 ANNOUNCED = re.compile(r"terminated by signal 9: Killed")
+# The rule of the protocol that the server goes without; "make mutations" sets it, for a build that knows it.
+MUTATION = "MIGRATOR_MUTATION"
 
 
 @cache
@@ -50,8 +53,10 @@ class Cluster:
         settings: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
         port: int | None = None,
+        programs: Path | None = None,
     ) -> None:
-        """Prepares a cluster. `preload` is shared_preload_libraries; `environment` is added to the server's.
+        """Prepares a cluster. `preload` is shared_preload_libraries; `environment` is added to the server's; `programs`
+        is the bindir of another installation.
 
         Without `port` there is no TCP: the socket stands in a directory of its own, so any number does.
         """
@@ -62,6 +67,8 @@ class Cluster:
         self._addresses = "127.0.0.1" if port else ""
         self.log_file = self.root / "server.log"
         self.environment = dict(environment or {})
+        self.programs = programs or bindir()
+        self.failpoints = Failpoints(self.data)
         self._process: subprocess.Popen[str] | None = None
         self._checked = 0
         self._kill_announced = False
@@ -70,7 +77,7 @@ class Cluster:
             self._initdb({"shared_preload_libraries": preload, **(settings or {})})
 
     def _initdb(self, settings: Mapping[str, str]) -> None:
-        command = [str(bindir() / "initdb"), "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        command = [str(self.programs / "initdb"), "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
         command += ["--locale=C.UTF-8", "--no-sync"]
         done = subprocess.run(unprivileged() + command, capture_output=True, text=True, cwd=self.root)
         if done.returncode != 0:
@@ -88,13 +95,15 @@ class Cluster:
             for name, value in values.items():
                 quoted = value.replace("'", "''")
                 conf.write(f"{name} = '{quoted}'\n")
+        if MUTATION in os.environ:
+            self.failpoints.switch_off(os.environ[MUTATION])
 
     # Life ------------------------------------------------------------------------------------------------------
 
     def start(self) -> "Cluster":
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")} | self.environment
         self._process = spawn(
-            [str(bindir() / "postgres"), "-D", str(self.data)],
+            [str(self.programs / "postgres"), "-D", str(self.data)],
             self.log_file,
             as_server=True,
             at_our_death="QUIT",  # the postmaster's immediate shutdown: it takes its children along
@@ -219,7 +228,7 @@ class Cluster:
 
     def psql(self, sql: str, database: str = "postgres", user: str = "postgres") -> str:
         """What psql prints, unaligned and without headers; an error of SQL raises."""
-        command = [str(bindir() / "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database, "-U", user]
+        command = [str(self.programs / "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database, "-U", user]
         done = subprocess.run(command, input=sql, env=self.client_environment(), capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError(done.stderr)

@@ -1,0 +1,176 @@
+"""Each rule of the protocol in the situation that needs it. Without the rule the test fails: see test/mutations."""
+
+import json
+import os
+import signal
+import uuid
+from collections.abc import Callable
+
+import psycopg2
+import pytest
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import AdminClient, ConfigResource
+from harness import Broker, Cluster, wait_until
+from helpers import Company, bo, document, field
+from helpers.failpoints import complete, doubts, kill_at, stopped_at
+from helpers.faults import Load, freeze, thaw
+
+
+def another_owner(load: Load, slot: int = 0) -> Producer:
+    """Somebody who has the transactional id of a slot, as a former or a second owner would."""
+    name = load.database.value("select migrator.transactional_id('events', %s)", slot)
+    producer = Producer({"bootstrap.servers": load.company.broker.bootstrap, "transactional.id": name, "transaction.timeout.ms": 20000})
+    producer.init_transactions(30)
+    return producer
+
+
+def commit_marker(load: Load, owner: Producer, slot: int = 0) -> None:
+    """A transaction with the marker of a chunk that the database does not know."""
+    topic, key = load.database.query("select migrator.marker_topic(), migrator.transactional_id('events', %s)", slot)[0]
+    owner.begin_transaction()
+    owner.produce(topic, key=key, value=json.dumps({"chunk": str(uuid.uuid4())}), partition=slot)
+    owner.commit_transaction(30)
+
+
+# Fencing ---------------------------------------------------------------------------------------------------------
+
+
+def test_no_earlier_owner_commits_after_the_markers_are_read(failpoint_load: Load) -> None:
+    load = failpoint_load
+    migration = load.company.start_run()
+    with stopped_at(load.cluster, "after_begin", skip=1) as client:
+        earlier = another_owner(load)
+        load.cluster.failpoints.arm("recovery_read", "stop")
+        os.kill(client, signal.SIGKILL)
+    reader = load.cluster.failpoints.wait("recovery_read")
+    with pytest.raises(KafkaException):
+        commit_marker(load, earlier)
+    thaw([reader])
+    complete(load, migration)
+
+
+def test_a_failed_commit_is_no_commit(failpoint_load: Load) -> None:
+    load = failpoint_load
+    migration = load.company.start_run()
+    with stopped_at(load.cluster, "after_marker", skip=1):
+        another_owner(load)  # its start aborts the transaction
+    assert complete(load, migration).aborted > 0
+
+
+def test_a_producer_with_a_lost_connection_is_replaced(failpoint_load: Load, broker: Broker) -> None:
+    """What is still under way on the lost connection must not hit the next transaction."""
+    load = failpoint_load
+    migration = load.company.start_run()
+    load.cluster.psql("alter system set migrator.kafka_timeout = '60s'")
+    load.cluster.psql("select pg_reload_conf()")
+    try:
+        load.wait_for_chunks(1)
+        with stopped_at(load.cluster, "after_marker"):
+            broker.kill()
+            broker.start()
+        complete(load, migration)
+    finally:
+        load.cluster.psql("alter system reset migrator.kafka_timeout")
+        load.cluster.psql("select pg_reload_conf()")
+    assert load.database.value("select tainted from migrator.slot") == 1
+
+
+# Markers ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_marker_of_another_chunk_does_not_count(failpoint_load: Load) -> None:
+    """After adopt() the markers are read from the beginning: the newest is that of an earlier chunk."""
+    load = failpoint_load
+    migration = load.company.start_run()
+    load.cluster.announce_kill()
+    load.cluster.failpoints.arm("after_claim", "kill", skip=2)
+    load.cluster.failpoints.wait("after_claim")
+    load.database.close()
+
+    def adopted() -> bool:
+        try:
+            return bool(load.database.value("select migrator.adopt()"))
+        except psycopg2.Error:  # not up yet
+            load.database.close()
+            return False
+
+    wait_until(adopted, 30, "the server is up again")
+    wait_until(lambda: "resumed" in load.company.start(), 30, "the run is taken over")
+    complete(load, migration)
+
+
+def test_every_slot_is_asked_before_anything_is_published(failpoint_load: Load) -> None:
+    """Also a slot that this run does not need: its marker may tell that this database is an old one."""
+    load = failpoint_load
+    complete(load, load.company.start_run())
+    load.database.execute("insert into migrator.slot (server, slot) values ('events', 1)")
+    commit_marker(load, another_owner(load, 1), 1)
+    before = load.company.broker.count(load.company.topic, "read_uncommitted")
+    load.company.supply("update in_buyer set in_status = ''")
+    load.company.announce_load()
+    load.company.start_run()
+    wait_until(lambda: doubts(load) or not load.running(), 60, "the run stops")
+    assert "slot 1" in "".join(doubts(load))
+    assert load.company.broker.count(load.company.topic, "read_uncommitted") == before
+
+
+def test_lost_markers_are_noticed(failpoint_load: Load, broker: Broker) -> None:
+    load = failpoint_load
+    load.company.start_run()
+    with stopped_at(load.cluster, "before_answer", skip=2) as client:
+        before = broker.count(load.company.topic)
+        broker.delete_topic(load.database.value("select migrator.marker_topic()"))
+        os.kill(client, signal.SIGKILL)
+    wait_until(lambda: doubts(load) or not load.running(), 60, "the run stops")
+    assert "made anew" in "".join(doubts(load))
+    assert broker.count(load.company.topic) == before
+
+
+# Rows ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_claim_survives_the_server(failpoint_load: Load) -> None:
+    """It is on disk before its rows are published, by its own doing: nobody else writes."""
+    load = failpoint_load
+    migration = load.company.start_run()
+    writers = "select pid from pg_stat_activity where backend_type in ('walwriter', 'background writer', 'checkpointer')"
+    frozen = freeze([pid for (pid,) in load.database.query(writers)])
+    try:
+        kill_at(load, ["after_kafka_commit"])
+    finally:
+        thaw(frozen)
+    complete(load, migration)
+
+
+def test_a_row_that_changed_is_not_done(failpoint_load: Load) -> None:
+    """Published is what was claimed. Published again after a fault is only what has not changed since."""
+    load = failpoint_load
+    migration = load.company.start_run()
+    with stopped_at(load.cluster, "after_marker", skip=1) as client:
+        row = load.database.value("select range_from[1]::bigint from migrator.chunk where state = 'CLAIMED'")
+        load.company.supply("update in_buyer set name = 'changed' where id = %s", row)
+        os.kill(client, signal.SIGKILL)
+    load.company.wait_for(migration)
+    assert load.company.in_schema("select in_status from {}.in_buyer where id = %s", row) == [("",)]
+    load.company.migrate()
+    assert load.company.statuses("in_buyer").keys() == {"DONE", "ERROR"}
+    found = [message.value for message in load.company.messages() if f".in_buyer.{row}" in (message.value or "")]
+    assert len(found) == 1 and "changed" in (found[0] or "")
+
+
+def test_refused_rows_leave_the_rest_of_their_chunk(
+    failpoint_cluster: Cluster, broker: Broker, make_topic: Callable[..., str]
+) -> None:
+    with failpoint_cluster.database("migrator") as database:
+        topic = make_topic(partitions=1)
+        company = Company(database, broker, topic, document(bo("Thing", field("Name"))), workers=1)
+        company.supply("insert into in_thing (in_id, name) select 't' || i, repeat('x', i * 1000) from generate_series(1, 8) i")
+        company.announce_load()
+        migration = company.start_run()
+        with stopped_at(failpoint_cluster, "after_begin"):  # when the limits are read
+            limit = ConfigResource(ConfigResource.Type.TOPIC, topic, set_config={"max.message.bytes": "6500"})
+            AdminClient({"bootstrap.servers": broker.bootstrap}).alter_configs([limit])[limit].result(30)
+        company.wait_for(migration)
+        assert company.statuses("in_thing") == {"DONE": 6, "ERROR": 2}
+        assert {in_id for in_id, *_ in company.errors()} == {"t7", "t8"}
+        assert sorted(message.key or "" for message in company.messages()) == [f"t{i}" for i in range(1, 7)]
