@@ -18,14 +18,14 @@ SECOND_MAKE = $(MAKE) --no-print-directory -j$(shell nproc)
 
 test: setup
 	@scripts/fetch-kafka.sh
-	@$(SECOND_MAKE) installed
+	@$(SECOND_MAKE) installed faults
 	@$(PYTHON) test/run.py
 
 checks: all
 	@$(PYTHON) test/run.py $@
 regress isolation pgtap: installed
 	@$(PYTHON) test/run.py $@
-e2e: installed
+e2e: installed faults
 	@scripts/fetch-kafka.sh
 	@$(PYTHON) test/run.py $@
 
@@ -38,7 +38,7 @@ installed: all
 # Runs under random faults, each judged: make chaos ROUNDS=100 FAULT=kills. Can be stopped and started again.
 ROUNDS ?= 5
 RESULTS ?= build/chaos/results
-chaos: installed
+chaos: installed faults
 	@scripts/fetch-kafka.sh
 	@$(PYTHON) test/chaos/chaos.py $(ROUNDS) --results $(RESULTS) $(if $(FAULT),--fault $(FAULT)) $(if $(SEED),--seed $(SEED))
 chaos-report:

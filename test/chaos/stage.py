@@ -88,6 +88,10 @@ class Round:
         claimed = self.load.database.value("select exists (select from migrator.chunk where state = 'CLAIMED')")
         return "c" if claimed else "-"
 
+    def note_state(self) -> None:
+        """For a fault that makes its own process stand still."""
+        self.hits += self.state()
+
     def recover(self, moment: float) -> None:
         """Waits for the next committed chunk of a slot that was opened anew, and notes how long it took."""
         wait_until(lambda: self.load.recovered_after(moment) or not self.load.running(), 60, "a chunk after the fault", interval=0.02)

@@ -13,28 +13,66 @@ class Mutation:
     tests: tuple[str, ...]  # below test/e2e; each alone must notice
 
 
-CYCLE = "test_failpoints.py::test_killed_in_the_cycle"
+KILLED = "test_failpoints.py::test_client_killed"
 RULES = "test_rules.py::test_"
 
 MUTATIONS = (
     # Claim and finish
     Mutation("asynchronous_claim", "A claim is on disk before its first byte leaves.", (RULES + "a_claim_survives_the_server",)),
-    Mutation("finish_before_kafka", "Rows become DONE only after Kafka has committed them.", (CYCLE + "[mid_produce]",)),
-    Mutation("changed_rows_pass", "A row that changed since the claim is neither DONE nor published again.", (RULES + "a_row_that_changed_is_not_done",)),
-    Mutation("refusal_ends_chunk", "What is left of a chunk with refused rows is published.", (RULES + "refused_rows_leave_the_rest_of_their_chunk",)),
-    Mutation("random_record_id", "Publishing again gives the same recordIds.", (CYCLE + "[before_answer]",)),
+    Mutation("finish_before_kafka", "Rows become DONE only after Kafka has committed them.", (KILLED + "[mid_produce]",)),
+    Mutation(
+        "changed_rows_pass",
+        "A row that changed since the claim is neither DONE nor published again.",
+        (RULES + "a_row_that_changed_is_not_done",),
+    ),
+    Mutation(
+        "refusal_ends_chunk",
+        "What is left of a chunk with refused rows is published.",
+        (RULES + "refused_rows_leave_the_rest_of_their_chunk",),
+    ),
+    Mutation("random_record_id", "Publishing again gives the same recordIds.", (KILLED + "[before_answer]",)),
     # The transaction
-    Mutation("marker_outside", "The marker is part of the transaction.", (CYCLE + "[end_txn_sent]",)),
+    Mutation("marker_outside", "The marker is part of the transaction.", (KILLED + "[end_txn_sent]",)),
     Mutation("any_answer_commits", "Only success of the commit means committed.", (RULES + "a_failed_commit_is_no_commit",)),
-    Mutation("no_taint", "A producer that lost a connection inside a transaction begins no other one.", (RULES + "a_producer_with_a_lost_connection_is_replaced",)),
+    Mutation(
+        "no_taint",
+        "A producer whose commit may still be under way begins no other transaction.",
+        ("test_faults_proxy.py::test_late_commit_hits_no_other_transaction",),
+    ),
     # Recovery
-    Mutation("failed_means_unpublished", "What became of a failed publish is asked of Kafka.", (CYCLE + "[before_answer]", CYCLE + "[after_kafka_commit]")),
-    Mutation("fresh_transactional_id", "A slot keeps its transactional id, so that each start fences the one before.", (RULES + "no_earlier_owner_commits_after_the_markers_are_read",)),
-    Mutation("marker_before_fencing", "The marker is read only after the owners before are fenced.", (RULES + "no_earlier_owner_commits_after_the_markers_are_read",)),
-    Mutation("uncommitted_markers", "Only committed markers are read.", (CYCLE + "[after_marker]",)),
-    Mutation("any_marker_counts", "A marker counts if it bears the chunk's UUID, not if it is newer.", (RULES + "the_marker_of_another_chunk_does_not_count",)),
-    Mutation("unknown_marker_passes", "An unknown marker stops the slot in doubt.", (RULES + "every_slot_is_asked_before_anything_is_published", "test_faults_restore.py::test_clone_of_a_database_that_went_on")),
+    Mutation(
+        "failed_means_unpublished",
+        "What became of a failed publish is asked of Kafka.",
+        (KILLED + "[before_answer]", "test_failpoints.py::test_worker_killed"),
+    ),
+    Mutation(
+        "fresh_transactional_id",
+        "A slot keeps its transactional id, so that each start fences the one before.",
+        (RULES + "no_earlier_owner_commits_after_the_markers_are_read",),
+    ),
+    Mutation(
+        "marker_before_fencing",
+        "The marker is read only after the owners before are fenced.",
+        (RULES + "no_earlier_owner_commits_after_the_markers_are_read",),
+    ),
+    Mutation("uncommitted_markers", "Only committed markers are read.", (KILLED + "[after_marker]",)),
+    Mutation(
+        "any_marker_counts",
+        "A marker counts if it bears the chunk's UUID, not if it is newer.",
+        (RULES + "the_marker_of_another_chunk_does_not_count",),
+    ),
+    Mutation(
+        "unknown_marker_passes",
+        "An unknown marker stops the slot in doubt.",
+        (RULES + "every_slot_is_asked_before_anything_is_published", "test_faults_restore.py::test_clone_of_a_database_that_went_on"),
+    ),
     Mutation("lost_markers_pass", "A marker topic shorter than it was stops the slot in doubt.", (RULES + "lost_markers_are_noticed",)),
-    Mutation("no_settling", "Every slot that was ever used is asked before a run claims.", (RULES + "every_slot_is_asked_before_anything_is_published",)),
-    Mutation("no_identity", "A copy of the database publishes nothing.", ("test_faults_restore.py::test_clone_publishes_nothing_until_adopted",)),
+    Mutation(
+        "no_settling",
+        "Every slot that was ever used is asked before a run claims.",
+        (RULES + "every_slot_is_asked_before_anything_is_published",),
+    ),
+    Mutation(
+        "no_identity", "A copy of the database publishes nothing.", ("test_faults_restore.py::test_clone_publishes_nothing_until_adopted",)
+    ),
 )

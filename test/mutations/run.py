@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs, for each mutation, the tests that must catch it, and demands that they fail; without a mutation they must pass.
 
-    run.py [name of a mutation...]
+run.py [name of a mutation...]
 """
 
 import os

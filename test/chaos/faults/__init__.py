@@ -6,9 +6,9 @@ from types import ModuleType
 
 from stage import Round, Site
 
-from . import broker, frozen, kills, server
+from . import broker, failpoints, frozen, kills, server
 
-FAMILIES: Mapping[str, ModuleType] = {module.__name__.split(".")[-1]: module for module in (kills, server, broker, frozen)}
+FAMILIES: Mapping[str, ModuleType] = {module.__name__.split(".")[-1]: module for module in (kills, server, broker, frozen, failpoints)}
 
 Fault = Callable[[Round], None]
 MakeSite = Callable[[], AbstractContextManager[Site]]

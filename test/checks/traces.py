@@ -26,7 +26,10 @@ def main() -> None:
         content = (ROOT / program).read_bytes()
         traces = [name for name in ("migrator_faults", *sorted(used["FAILPOINT"] | used["MUTATION"])) if name.encode() in content]
         faults += [f"{program} contains {name}" for name in traces]
-    finish(faults, "Remedy: names by MIGRATOR_FAILPOINT and MIGRATOR_MUTATION alone; lists: test/e2e/helpers/failpoints.py, test/mutations/mutations.py.")
+    finish(
+        faults,
+        "Remedy: names by MIGRATOR_FAILPOINT and MIGRATOR_MUTATION alone; lists: test/e2e/helpers/failpoints.py, test/mutations/mutations.py.",
+    )
 
 
 if __name__ == "__main__":
