@@ -43,7 +43,7 @@ MUTATIONS = (
     Mutation(
         "failed_means_unpublished",
         "What became of a failed publish is asked of Kafka.",
-        (KILLED + "[before_answer]", "test_failpoints.py::test_worker_killed"),
+        (KILLED + "[before_answer]",),
     ),
     Mutation(
         "fresh_transactional_id",

@@ -78,7 +78,8 @@ def stopped_at(cluster: Cluster, point: str, skip: int = 0) -> Iterator[int]:
 def complete(load: Load, migration: int, timeout: float = 60.0) -> Verdict:
     """Waits for the end of the run, as long as nothing is in doubt, and lets the oracle judge."""
     wait_until(lambda: not load.running() or doubts(load), timeout, "the run is over")
-    assert not doubts(load)
+    found = doubts(load)
+    assert not found, found
     return load.oracle.check(migration)
 
 
