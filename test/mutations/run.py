@@ -42,7 +42,7 @@ def why(output: str) -> str:
 
 
 def caught(mutation: Mutation, pg_config: Path) -> bool:
-    good = True
+    good = bool(mutation.tests)
     for test in mutation.tests:
         start = time.monotonic()
         status, output = run([test], pg_config, mutation.name)
