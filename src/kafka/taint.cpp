@@ -13,7 +13,7 @@ constexpr const char *k_name = "migrator_taint";
 rd_kafka_resp_err_t on_request_sent(rd_kafka_t *, int, const char *, std::int32_t broker_id, std::int16_t api_key, std::int16_t,
                                     std::int32_t, std::size_t, void *self) {
   static_cast<Taint *>(self)->request_sent(broker_id, api_key);
-  if (api_key == k_end_txn) MIGRATOR_FAILPOINT("end_txn_sent");
+  if (api_key == Taint::k_end_txn) MIGRATOR_FAILPOINT("end_txn_sent");
   return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
