@@ -42,6 +42,28 @@ Watermarks watermarks(Client &client, const std::string &topic, std::uint32_t pa
   }
 }
 
+std::vector<std::uint32_t> used_partitions(Client &client, const std::string &topic, std::uint32_t partitions, const Deadline &deadline) {
+  std::string const doing = "reading the ends of topic \"" + topic + "\"";
+  // One question for all of them: the offset behind the newest record, whatever its time.
+  PartitionList const ends(rd_kafka_topic_partition_list_new(static_cast<int>(partitions)));
+  for (std::uint32_t i = 0; i < partitions; ++i)
+    rd_kafka_topic_partition_list_add(ends.get(), topic.c_str(), static_cast<std::int32_t>(i))->offset = RD_KAFKA_OFFSET_END;
+  for (;;) {
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client.get(), ends.get(), std::max(deadline.left_ms(2000), 1));
+    std::vector<std::uint32_t> used;
+    for (int i = 0; i < ends->cnt; ++i) {
+      rd_kafka_topic_partition_t &end = ends->elems[i];
+      if (end.err != RD_KAFKA_RESP_ERR_NO_ERROR && code == RD_KAFKA_RESP_ERR_NO_ERROR) code = end.err;
+      if (end.offset > 0) used.push_back(static_cast<std::uint32_t>(end.partition));
+      end.offset = RD_KAFKA_OFFSET_END;
+    }
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return used;
+    client.check_complaint(doing);
+    if (permanent(code) || deadline.passed()) throw client.explain(code, doing);
+    client.poll(50);
+  }
+}
+
 Markers find_markers(Client &reader, const std::string &topic, std::uint32_t partition, std::int64_t from, const Watermarks &marks,
                      const std::string &key, const std::string &wanted, const Deadline &deadline) {
   Markers found;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kafka/client.hpp"
 #include "wire/protocol.hpp"
@@ -19,6 +20,9 @@ struct Watermarks {
 
 // `client` must be one that reads uncommitted (the producer). Throws Failure.
 Watermarks watermarks(Client &client, const std::string &topic, std::uint32_t partition, const Deadline &deadline);
+
+// Partitions that anything was ever written to, committed or not. `client` as above. Throws Failure.
+std::vector<std::uint32_t> used_partitions(Client &client, const std::string &topic, std::uint32_t partitions, const Deadline &deadline);
 
 struct Markers {
   std::optional<wire::Marker> newest;

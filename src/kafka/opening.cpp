@@ -15,7 +15,8 @@ namespace {
 // For the first answer of a cluster: who waits for one that is away must not wait for the reason too.
 constexpr int k_first_answer = 10000;  // ms
 
-void ensure_marker_topic(Client &reader, const wire::Open &request, const Deadline &deadline) {
+// Returns its number of partitions.
+std::uint32_t ensure_marker_topic(Client &reader, const wire::Open &request, const Deadline &deadline) {
   TopicState state = topic_state(reader, request.marker_topic, deadline);
   if (state.error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
     create_marker_topic(reader, request.marker_topic, request.marker_partitions, Creation::create, deadline);
@@ -28,6 +29,7 @@ void ensure_marker_topic(Client &reader, const wire::Open &request, const Deadli
     throw failure(RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, "topic \"" + request.marker_topic + "\"",
                   "it has " + std::to_string(state.partitions) + " partitions, but partition " + std::to_string(request.marker_partition) +
                       " is needed: add partitions (kafka-topics --alter), or use fewer workers");
+  return state.partitions;
 }
 
 }  // namespace
@@ -36,7 +38,7 @@ Opening open(const wire::Open &request, const Deadline &deadline) {
   Client reader(RD_KAFKA_CONSUMER, reader_config(request.properties));
   std::vector<TopicState> const topics = topic_states(reader, request.topics, deadline.within(k_first_answer));
   std::ranges::for_each(topics, require);
-  ensure_marker_topic(reader, request, deadline);
+  std::uint32_t const partitions = ensure_marker_topic(reader, request, deadline);
   Limits const sizes = limits(topic_configurations(reader, request.topics, deadline), request.properties);
 
   Opening result;
@@ -56,6 +58,7 @@ Opening open(const wire::Open &request, const Deadline &deadline) {
   opened.wanted = markers.wanted;
   MIGRATOR_FAILPOINT("recovery_read");
   if (too_early) result.producer->initialise(deadline);
+  opened.used = used_partitions(result.producer->client(), request.marker_topic, partitions, deadline);
   opened.cluster_id = cluster_id(reader, deadline);
   for (std::size_t i = 0; i < topics.size(); ++i)
     opened.topics.push_back({topics[i].partitions, sizes.key_and_value[i]});

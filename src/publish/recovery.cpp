@@ -39,13 +39,15 @@ std::string chunk_of(const std::string &marker) {
 bool Publisher::settle_a_slot() {
   std::string const &server = run_.layout().server;
   std::set<int> lent;  // slots with a chunk of another run on its way
-  std::optional<int> urgent;
+  std::optional<int> unopened, left;  // a slot that is not settled; one where a chunk waits for somebody
+  bool holding = false;               // our own slot has such a chunk
   bool others_settle = false;
   {
     pg::Transaction transaction;
     pg::Result const rows = pg::execute(
-        "select s.slot, s.in_doubt, coalesce(s.recovered_for, 0) < $2::bigint or s.recovered_at is null or s.recovered_at < pg_postmaster_start_time() as unsettled, "
+        "select s.slot, s.in_doubt, coalesce(s.recovered_for, 0) < $2::bigint or s.server_start is distinct from pg_postmaster_start_time() as unsettled, "
         "coalesce(c.migration_id = $2::bigint or m.state <> 'RUNNING', false) as ours, coalesce(c.migration_id <> $2::bigint and m.state = 'RUNNING', false), "
+        "s.server_start = pg_postmaster_start_time() and "
         "exists (select from migrator.migration o where o.id = s.recovered_for and o.state = 'RUNNING' and o.id <> $2::bigint) "
         "from migrator.slot s left join migrator.chunk c on c.server = s.server and c.slot = s.slot and c.state = 'CLAIMED' "
         "left join migrator.migration m on m.id = c.migration_id where s.server = $1 order by s.slot",
@@ -55,21 +57,27 @@ bool Publisher::settle_a_slot() {
       if (row[1]) throw Error(sqlstate::not_in_prerequisite_state, "in doubt: " + *row[1]);
       bool const unsettled = row[2] == "t" && !MIGRATOR_MUTATION("no_settling"), ours = row[3] == "t", others_run = row[5] == "t";
       if (row[4] == "t") lent.insert(slot);
-      if ((slot == slot_ && client_ != nullptr) || (!unsettled && !ours)) continue;
+      if (slot == slot_ && client_ != nullptr) {
+        holding = ours;
+        continue;
+      }
+      if (!unsettled && !ours) continue;
+      std::optional<int> &first = unsettled ? unopened : left;
       if (slot == slot_) {
-        urgent = urgent.value_or(slot);
+        first = first.value_or(slot);
       } else if (pg::try_lock(lock_name(server, slot))) {
         pg::unlock(lock_name(server, slot));
-        urgent = urgent.value_or(slot);
+        first = first.value_or(slot);
       } else if (unsettled && !others_run) {
         others_settle = true;
       }
     }
     transaction.commit();
   }
-  if (urgent) {
-    open(*urgent);
-    if (lent.contains(*urgent)) close();
+  // Our own chunk comes before one that was left elsewhere: to take that up is to let ours go.
+  if (std::optional<int> const next = unopened ? unopened : holding ? std::nullopt : left) {
+    open(*next);
+    if (lent.contains(*next)) close();
     return true;
   }
   if (others_settle) {
@@ -175,10 +183,13 @@ void Publisher::recover(const wire::Opened &opened) {
   MIGRATOR_FAILPOINT("recovery_decided");
   if (claimed) settle_chunk(*claimed, found ? std::optional(found->offset) : std::nullopt);
   pg::Transaction transaction;
-  pg::execute("update migrator.slot set cluster_id = $3, recovered_for = greatest(recovered_for, $4::bigint), recovered_at = clock_timestamp(), next_marker_offset = greatest(next_marker_offset, $5::bigint) "
+  pg::execute("update migrator.slot set cluster_id = $3, recovered_for = greatest(recovered_for, $4::bigint), recovered_at = clock_timestamp(), server_start = pg_postmaster_start_time(), next_marker_offset = greatest(next_marker_offset, $5::bigint) "
               "where server = $1 and slot = $2::integer",
               {run_.layout().server, number(slot_), opened.cluster_id, number(run_.id()),
                number(opened.last ? opened.last->offset + 1 : 0)});
+  // A backup may be older than the first use of a slot. Kafka remembers: what this database does not know is opened next.
+  for (std::uint32_t used : opened.used)
+    pg::execute("insert into migrator.slot (server, slot) values ($1, $2::integer) on conflict do nothing", {run_.layout().server, number(used)});
   transaction.commit();
 }
 

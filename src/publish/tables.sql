@@ -8,6 +8,7 @@ create table migrator.slot (
   accepted_offset bigint,
   recovered_for bigint,
   recovered_at timestamp with time zone,
+  server_start timestamp with time zone,
   tainted bigint not null default 0,
   restarts bigint not null default 0,
   primary key (server, slot)
@@ -21,7 +22,8 @@ comment on column migrator.slot.in_doubt is 'Why the slot has stopped: Kafka kno
 comment on column migrator.slot.in_doubt_offset is 'Offset of the marker that this database does not know.';
 comment on column migrator.slot.accepted_offset is 'Unknown markers up to here do not stop the slot any more: migrator.resolve_in_doubt() was called.';
 comment on column migrator.slot.recovered_for is 'The migration that last settled the slot before claiming anything.';
-comment on column migrator.slot.recovered_at is 'When that was; a restart of the server makes it due again.';
+comment on column migrator.slot.recovered_at is 'When that was.';
+comment on column migrator.slot.server_start is 'Start of the server under which that was. Under any other it is due again: a restored backup or a promoted standby may know less than Kafka.';
 comment on column migrator.slot.tainted is 'Transactions after which the producer was replaced as a precaution.';
 comment on column migrator.slot.restarts is 'Starts of the Kafka client process.';
 

@@ -36,7 +36,7 @@
 
 namespace migrator::wire {
 
-inline constexpr std::uint32_t k_version = 1;
+inline constexpr std::uint32_t k_version = 2;
 // A frame may hold one message of any size that a broker may accept; more is a broken peer.
 inline constexpr std::uint32_t k_max_payload = 256u << 20;
 inline constexpr std::size_t k_header_size = 5;
@@ -77,6 +77,7 @@ struct Opened {
   std::int64_t marker_high = 0;    // end of the partition after init_transactions
   std::optional<Marker> last;      // newest committed marker of this transactional id at or after next_marker_offset
   std::optional<Marker> wanted;    // the newest of those that contain Open::wanted
+  std::vector<std::uint32_t> used; // partitions of the marker topic that hold anything
   std::vector<TopicInfo> topics;   // in the order of Open::topics
 };
 

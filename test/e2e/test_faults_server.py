@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from harness import wait_until
+from harness import Broker, wait_until
 from helpers.faults import Load
 
 
@@ -99,3 +99,39 @@ def test_supplier_holds_a_lock(make_load: Callable[..., Load]) -> None:
     supplier.rollback()
     supplier.close()
     load.complete(migration)
+
+
+def restart(load: Load) -> None:
+    load.cluster.kill()
+    load.cluster.start()
+
+
+def test_one_publisher_takes_up_the_chunks_of_two(make_load: Callable[..., Load], broker: Broker) -> None:
+    load = make_load()
+    migration = load.wait_for_start()
+    load.wait_for_chunks(1)
+    broker.pause()
+    try:
+        claimed = "select count(*) from migrator.chunk where state = 'CLAIMED'"
+        wait_until(lambda: load.database.value(claimed) == 2, 30, "both publishers have claimed a chunk")
+        load.database.execute("update migrator.company set workers = 1")
+        load.crash(lambda: restart(load))
+    finally:
+        broker.resume()
+    load.complete(migration)
+
+
+def test_slots_are_opened_under_each_start_whatever_the_clocks_say(make_load: Callable[..., Load]) -> None:
+    """As on a standby that ran already when they were settled, or after a restore to where the clock is behind."""
+    load = make_load()
+    migration = load.wait_for_start()
+    wait_until(lambda: load.database.value("select count(*) from migrator.slot where recovered_at is not null") == 2, what="two slots are open")
+    load.database.execute("select migrator.pause_migration('faults')")
+    wait_until(lambda: not load.database.value("select exists (select from migrator.chunk where state = 'CLAIMED')"), what="nothing is on its way")
+    load.database.execute("update migrator.company set workers = 1")
+    load.database.execute("update migrator.slot set recovered_at = recovered_at + interval '1 day'")
+    before = load.database.value("select min(restarts) from migrator.slot")
+    load.crash(lambda: restart(load))
+    load.database.execute("select migrator.resume_migration('faults')")
+    load.complete(migration)
+    assert load.database.value("select min(restarts) from migrator.slot") > before

@@ -30,7 +30,7 @@ Open sample_open() {
 }
 Opened sample_opened() {
   return {.cluster_id = "abc", .marker_low = 1, .marker_high = 1ll << 40, .last = Marker{17, "value\0x"s},
-          .wanted = Marker{16, "w"},
+          .wanted = Marker{16, "w"}, .used = {0, 63},
           .topics = {{12, 1048588}, {1, 1}}};
 }
 Failed sample_failed() {
