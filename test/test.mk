@@ -36,7 +36,6 @@ installed: all
 	  echo 'This build is not the installed one. Install it and try again:' >&2; echo '  sudo make install' >&2; exit 1; fi
 
 # Runs under random faults, each judged: make chaos ROUNDS=100 FAULT=kills. Can be stopped and started again.
-ROUNDS ?= 5
 RESULTS ?= build/chaos/results
 chaos: installed faults
 	@scripts/fetch-kafka.sh

@@ -41,7 +41,7 @@ class Load:
     def insert(self) -> str:
         columns = ", ".join(code.lower() for code, _, _ in self.fields)
         values = ", ".join(value for _, _, value in self.fields)
-        return f"insert into {self.table} (in_id, {columns}) select 'client-' || i, {values} from generate_series(1, {self.rows}) i"
+        return f"insert into {self.table} (in_id, {columns}) select 'client-' || i, {values} from generate_series(1::bigint, {self.rows}) i"
 
     @property
     def messages(self) -> str:
