@@ -148,8 +148,9 @@ void Run::own_task(Stage stage, const OwnTask &task) {
 
 void Run::fix_tracking() const {
   pg::AsRole const as_owner(tracking_owner_);
-  pg::execute("update " + tracking_table() + " set end_ins_inkafka_time = clock_timestamp(), ins_inkafka_status = 1, "
-              "periodic_update_time = clock_timestamp() where id = $1::bigint", {number(tracking_)});
+  // One look at the clock: the last sign of life is not after the end.
+  pg::execute("update " + tracking_table() + " set end_ins_inkafka_time = clock.now, ins_inkafka_status = 1, "
+              "periodic_update_time = clock.now from (select clock_timestamp() as now) as clock where id = $1::bigint", {number(tracking_)});
 }
 
 void Run::copy_errors() const {
