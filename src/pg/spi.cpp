@@ -1,5 +1,7 @@
 #include "pg/prelude.hpp"
 
+#include <unordered_map>
+
 #include "base/error.hpp"
 #include "pg/guard.hpp"
 #include "pg/spi.hpp"
@@ -21,39 +23,63 @@ std::int64_t Result::bigint(std::size_t column) const {
   return value.empty() ? 0 : std::stoll(value);
 }
 
-Result execute(const std::string &sql, const std::vector<Text> &parameters) {
-  std::size_t const count = parameters.size();
-  std::vector<Oid> types(count + 1, TEXTOID);
-  std::vector<::Datum> values(count + 1, 0);
-  std::string nulls(count + 1, ' ');
-  struct Values {
+namespace {
+
+// Text parameters as SPI takes them.
+class Parameters {
+public:
+  explicit Parameters(const std::vector<Text> &parameters)
+      : types_(parameters.size() + 1, TEXTOID), values_(parameters.size() + 1, 0), nulls_(parameters.size() + 1, ' '),
+        sources_(parameters.size() + 1) {
+    for (std::size_t i = 0; i < parameters.size(); i++) {
+      if (!parameters[i]) nulls_[i] = 'n';
+      else sources_[i] = {parameters[i]->data(), parameters[i]->size()};
+    }
+  }
+  int count() const noexcept { return static_cast<int>(sources_.size()) - 1; }
+  Oid *types() noexcept { return types_.data(); }
+  const char *nulls() const noexcept { return nulls_.data(); }
+  // Inside call(): copies the texts into PostgreSQL's memory.
+  ::Datum *values() {
+    for (int i = 0; i < count(); i++)
+      if (nulls_[static_cast<std::size_t>(i)] == ' ') {
+        Source const &source = sources_[static_cast<std::size_t>(i)];
+        if (source.size > MaxAllocSize - VARHDRSZ)
+          ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("a parameter is longer than 1 GB")));
+        values_[static_cast<std::size_t>(i)] =
+            PointerGetDatum(cstring_to_text_with_len(source.data, static_cast<int>(source.size)));
+      }
+    return values_.data();
+  }
+  // Inside call(): gives that memory back.
+  void release() {
+    for (::Datum value : values_)
+      if (value != 0) pfree(DatumGetPointer(value));
+  }
+
+private:
+  struct Source {
     const char *data;
     std::size_t size;
   };
-  std::vector<Values> sources(count + 1);
-  for (std::size_t i = 0; i < count; i++) {
-    if (!parameters[i]) nulls[i] = 'n';
-    else sources[i] = {parameters[i]->data(), parameters[i]->size()};
-  }
-  const char *text = sql.c_str();
-  Oid *type_data = types.data();
-  ::Datum *value_data = values.data();
-  const char *null_data = nulls.data();
-  const Values *source_data = sources.data();
-  struct Done {
-    SPITupleTable *table;
-    std::uint64_t processed;
-  };
-  Done const done = call([&] {
-    for (std::size_t i = 0; i < count; i++)
-      if (null_data[i] == ' ')
-        value_data[i] =
-            PointerGetDatum(cstring_to_text_with_len(source_data[i].data, static_cast<int>(source_data[i].size)));
-    int const code =
-        SPI_execute_with_args(text, static_cast<int>(count), type_data, value_data, null_data, false, 0);
-    if (code < 0) elog(ERROR, "SPI_execute_with_args: %s", SPI_result_code_string(code));
-    return Done{SPI_tuptable, SPI_processed};
-  });
+  std::vector<Oid> types_;
+  std::vector<::Datum> values_;
+  std::string nulls_;
+  std::vector<Source> sources_;
+};
+
+struct Done {
+  SPITupleTable *table;
+  std::uint64_t processed;
+};
+
+// Inside call().
+Done done(int code) {
+  if (code < 0) elog(ERROR, "SPI: %s", SPI_result_code_string(code));
+  return {SPI_tuptable, SPI_processed};
+}
+
+Result collect(const Done &done) {
   Result result;
   result.processed = done.processed;
   if (done.table == nullptr) return result;
@@ -61,14 +87,58 @@ Result execute(const std::string &sql, const std::vector<Text> &parameters) {
   result.rows.reserve(done.table->numvals);
   for (std::uint64_t row = 0; row < done.table->numvals; row++) {
     std::vector<Text> &target = result.rows.emplace_back();
+    target.reserve(static_cast<std::size_t>(columns));
     for (int column = 1; column <= columns; column++) {
-      const char *value = call([&] { return SPI_getvalue(done.table->vals[row], done.table->tupdesc, column); });
+      char *value = call([&] { return SPI_getvalue(done.table->vals[row], done.table->tupdesc, column); });
       if (value != nullptr) target.emplace_back(value);
       else target.emplace_back(std::nullopt);
+      if (value != nullptr) pfree(value);
     }
   }
   call([&] { SPI_freetuptable(done.table); });
   return result;
+}
+
+}  // namespace
+
+Result execute(const std::string &sql, const std::vector<Text> &parameters) {
+  Parameters bound(parameters);
+  const char *text = sql.c_str();
+  return collect(call([&] {
+    return done(SPI_execute_with_args(text, bound.count(), bound.types(), bound.values(), bound.nulls(), false, 0));
+  }));
+}
+
+Result execute_prepared(const std::string &sql, const std::vector<Text> &parameters) {
+  static std::unordered_map<std::string, SPIPlanPtr> plans;
+  Parameters bound(parameters);
+  const char *text = sql.c_str();
+  SPIPlanPtr &plan = plans[sql];
+  return collect(call([&] {
+    if (plan == nullptr) {
+      SPIPlanPtr const fresh = SPI_prepare_cursor(text, bound.count(), bound.types(), CURSOR_OPT_GENERIC_PLAN);
+      if (fresh == nullptr) elog(ERROR, "SPI: %s", SPI_result_code_string(SPI_result));
+      SPI_keepplan(fresh);
+      plan = fresh;
+    }
+    Done const result = done(SPI_execute_plan(plan, bound.values(), bound.nulls(), false, 0));
+    bound.release();
+    return result;
+  }));
+}
+
+IndexScans::IndexScans() : exceptions_(std::uncaught_exceptions()) {
+  level_ = call([] {
+    int const level = NewGUCNestLevel();
+    // What is disabled looks so dear where there is no other way that it would be compiled each time.
+    for (const char *name : {"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"})
+      (void)set_config_option(name, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    return level;
+  });
+}
+
+IndexScans::~IndexScans() {
+  if (std::uncaught_exceptions() == exceptions_) (void)runs([&] { AtEOXact_GUC(true, level_); });
 }
 
 std::string quote_identifier(const std::string &name) {

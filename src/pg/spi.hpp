@@ -34,6 +34,22 @@ struct Result {
 };
 
 Result execute(const std::string &sql, const std::vector<Text> &parameters = {});
+// The same for a statement that comes again and again: planned once in this process, whatever the parameters.
+Result execute_prepared(const std::string &sql, const std::vector<Text> &parameters);
+
+// While it lives, statements are planned to look rows up in indexes, however small the tables are said to be: in a
+// growing table the plan of a moment ago would read all of it.
+class IndexScans {
+public:
+  IndexScans();
+  ~IndexScans();
+  IndexScans(const IndexScans &) = delete;
+  IndexScans &operator=(const IndexScans &) = delete;
+
+private:
+  int level_;
+  int exceptions_;
+};
 
 std::string quote_identifier(const std::string &name);
 std::string quote_literal(const std::string &text);

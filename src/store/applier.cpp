@@ -42,7 +42,7 @@ struct Applier::Cache {
 
 const Structure &Applier::Cache::current(const std::string &company) {
   run("select pg_advisory_xact_lock_shared(hashtextextended('migrator:structure ' || $1, 0))", company, {});
-  std::string now = pg::execute("select last_value::text || is_called::text from migrator.structure_version").text();
+  std::string now = run("select last_value::text || is_called::text from migrator.structure_version where $1 is not null", company, {}).text();
   if (structure == nullptr || now != version) {
     structure = Structure::load(company);
     version = std::move(now);
@@ -66,6 +66,7 @@ Applier::Applier(std::string company) : company_(std::move(company)), cache_(std
 Applier::~Applier() = default;
 
 std::vector<Verdict> Applier::apply(std::span<const std::string_view> messages) {
+  pg::IndexScans const index_scans;
   const Structure &structure = cache_->current(company_);
   std::vector<Verdict> verdicts(messages.size());
   std::vector<Item> items(messages.size());

@@ -32,3 +32,29 @@ MIGRATOR_FUNCTION(migrator_apply_boi_input) {
         .hint(pg::from_utf8(verdict.failure->hint));
   return pg::return_text(store::name_of(verdict.outcome));
 }
+
+MIGRATOR_FUNCTION(migrator_apply_boi_inputs) {
+  pg::Arguments const arguments(fcinfo);
+  std::vector<std::string> messages = arguments.text_array(1);
+  for (std::string &message : messages) message = pg::to_utf8(message);
+  std::vector<std::string_view> const views(messages.begin(), messages.end());
+  pg::Rows rows(fcinfo);
+  std::vector<store::Verdict> verdicts;
+  {
+    pg::Spi spi;
+    verdicts = applier_of(pg::to_utf8(arguments.text(0))).apply(views);
+  }
+  std::size_t n = 0;
+  for (const store::Verdict &verdict : verdicts) {
+    std::vector<pg::Text> row = {std::to_string(++n), std::nullopt, std::nullopt, std::nullopt, std::nullopt};
+    if (verdict.failure) {
+      row[2] = verdict.failure->sqlstate;
+      row[3] = pg::from_utf8(verdict.failure->reason);
+      row[4] = pg::from_utf8(verdict.failure->detail);
+    } else {
+      row[1] = store::name_of(verdict.outcome);
+    }
+    rows.add(row);
+  }
+  return rows.done();
+}

@@ -27,10 +27,13 @@ void Column::add_null() {
 }
 
 pg::Result run(const std::string &sql, const std::string &company, std::initializer_list<const Column *> columns) {
-  std::vector<pg::Text> parameters = {pg::from_utf8(company)};
-  for (const Column *column : columns) parameters.emplace_back(pg::from_utf8(column->literal()));
-  pg::Result result = pg::execute(sql, parameters);
-  if (!pg::is_utf8())
+  bool const is_utf8 = pg::is_utf8();
+  std::vector<pg::Text> parameters = {company};
+  for (const Column *column : columns) parameters.emplace_back(column->literal());
+  if (!is_utf8)
+    for (pg::Text &parameter : parameters) parameter = pg::from_utf8(*parameter);
+  pg::Result result = pg::execute_prepared(sql, parameters);
+  if (!is_utf8)
     for (std::vector<pg::Text> &row : result.rows)
       for (pg::Text &value : row)
         if (value) value = pg::to_utf8(*value);

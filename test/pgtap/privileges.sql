@@ -20,9 +20,10 @@ select ok(not has_schema_privilege('migrator_supplier', 'migrator', 'usage') and
           'nor use them');
 
 select set_eq('select pg_temp.functions_of(''migrator_operator'') except select pg_temp.functions_of(''migrator_reader'')',
-                  array['apply_boi_input', 'cancel_migration', 'check_migration', 'consume', 'kafka_check', 'migrate', 'pause_consumption',
-                        'pause_migration', 'release_consumers', 'resume_consumption', 'resume_migration', 'resume_partition', 'retry_dead_letters',
-                        'retry_failed', 'running_migration', 'start_consumers', 'stop_consumers', 'try_to_start_migration', 'want_consumers'],
+                  array['apply_boi_input', 'apply_boi_inputs', 'cancel_migration', 'check_migration', 'consume', 'forget_records', 'forget_references',
+                        'kafka_check', 'migrate', 'pause_consumption', 'pause_migration', 'release_consumers', 'resume_consumption', 'resume_migration',
+                        'resume_partition', 'retry_dead_letters', 'retry_failed', 'retry_references', 'running_migration', 'start_consumers',
+                        'stop_consumers', 'try_to_start_migration', 'want_consumers'],
                   'an operator starts, stops and checks');
 select is_empty('select pg_temp.functions_of(''migrator_reader'') intersect
                  select p.proname::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
