@@ -267,7 +267,7 @@ begin
     update migrator.in_consumption c set records_forgotten_at = this_moment where c.id = it.id;
     return 'cleaning of recordIds';
   elsif it.settled_removed_at is null or it.settled_removed_at < evening then
-    delete from in_migration.boi_reference r where r.company = it.company and r.resolved_at is not null;
+    perform migrator.forget_references(it.company);
     delete from migrator.dead_letter d where d.company = it.company
       and d.resolved_at < this_moment - make_interval(mins => settings.old_record_delete_minutes);
     update migrator.in_consumption c set settled_removed_at = this_moment where c.id = it.id;
