@@ -134,7 +134,7 @@ def failpoint_load(failpoint_cluster: Cluster, broker: Broker, make_topic: Calla
 def make_load(fault_cluster: Cluster, broker: Broker, make_topic: Callable[..., str]) -> Iterator[Callable[..., Load]]:
     """A load in a fresh database of the fault cluster: make_load({setting: value}, rows, workers)."""
 
-    def make(settings: dict[str, str] | None = None, **options: int) -> Load:
+    def make(settings: dict[str, str] | None = None, **options: Any) -> Load:
         for name, value in (settings or {}).items():
             fault_cluster.psql(f"alter system set migrator.{name} = '{value}'")
         fault_cluster.psql("select pg_reload_conf()")

@@ -17,16 +17,18 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from .process import ROOT, free_port, spawn, terminate
+from .proxy import Proxy
 from .wait import wait_until
 
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},PROXIED://127.0.0.1:{behind_proxy}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{proxy}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
@@ -184,7 +186,15 @@ class Broker(KafkaClient):
         self._libs = ROOT / "build" / "kafka" / "libs"
         self._process: subprocess.Popen[str] | None = None
         self._properties = self.root / "server.properties"
-        text = PROPERTIES.format(port=self.port, controller=free_port(), data=self.root / "data")
+        # Clients that come through a proxy are led to it by what this listener advertises.
+        self._proxy, self._behind_proxy = free_port(), free_port()
+        text = PROPERTIES.format(
+            port=self.port,
+            controller=free_port(),
+            proxy=self._proxy,
+            behind_proxy=self._behind_proxy,
+            data=self.root / "data",
+        )
         text += "".join(f"{name}={value}\n" for name, value in (settings or {}).items())
         self._properties.write_text(text)
         with self._removed_on_failure():
@@ -216,6 +226,10 @@ class Broker(KafkaClient):
         except KafkaException:
             return False
         return True
+
+    def proxy(self) -> Proxy:
+        """What a client at its address reaches this broker through."""
+        return Proxy(self._proxy, self._behind_proxy)
 
     def stop(self) -> None:
         if self._process is not None:

@@ -1,16 +1,11 @@
 """Kafka client processes and workers are killed, and workers asked to end."""
 
-import os
 import signal
 
+from helpers.faults import kill
 from stage import Round, make_site
 
 __all__ = ["FAULTS", "make_site"]
-
-
-def kill(pids: list[int]) -> None:
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
 
 
 def clients_killed(round_: Round) -> None:

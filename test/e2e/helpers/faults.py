@@ -3,7 +3,7 @@
 import os
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psycopg2
@@ -42,9 +42,15 @@ class RunEnded(AssertionError):
 class Load:
     """A company whose in-tables are full and announced. Some rows cannot be sent, some have nothing to send."""
 
-    def __init__(self, database: Database, broker: Broker, topic: str, rows: int = 12000, workers: int = 2) -> None:
+    def __init__(
+        self, database: Database, broker: Broker, topic: str, rows: int = 12000, workers: int = 2, server: Mapping[str, str] | None = None
+    ) -> None:
+        """`server` has options of the foreign server, for those who do not just want the broker's address."""
         self.database = database
         self.cluster = database.cluster
+        if server is not None:
+            options = ", ".join(f"\"{name}\" '{value}'" for name, value in server.items())
+            database.execute(f"create server events foreign data wrapper migrator_kafka options ({options})")
         self.company = Company(database, broker, topic, STRUCTURE, workers=workers, copy_days=0)
         self.oracle = Oracle(self.company, FIELDS, LINKS)
         buyers, deals, links = rows // 2, rows // 3, rows // 6
@@ -153,8 +159,7 @@ class Load:
         """
         victims = freeze(self.clients())
         inside = bool(victims) and ends.transaction_open()
-        for pid in dice.sample(victims, dice.randint(1, len(victims))) if victims else []:
-            _signal(pid, signal.SIGKILL)
+        kill(dice.sample(victims, dice.randint(1, len(victims))) if victims else [])
         thaw(victims)
         return inside
 
@@ -165,8 +170,7 @@ class Load:
             victims = freeze(self.clients())
             inside = bool(victims) and ends.transaction_open()
             if inside:
-                for pid in victims:
-                    _signal(pid, signal.SIGKILL)
+                kill(victims)
             thaw(victims)
             return inside
 
@@ -214,6 +218,11 @@ def freeze(pids: list[int]) -> list[int]:
 def thaw(pids: list[int]) -> None:
     for pid in pids:
         _signal(pid, signal.SIGCONT)
+
+
+def kill(pids: list[int]) -> None:
+    for pid in pids:
+        _signal(pid, signal.SIGKILL)
 
 
 def leftovers(cluster: Cluster) -> list[int]:

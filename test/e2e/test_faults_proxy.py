@@ -1,0 +1,77 @@
+"""Requests of the transaction protocol that are lost, answered into the void or late, between librdkafka and the broker."""
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import pytest
+from harness import Action, Api, Broker, Proxy, wait_until
+from helpers.faults import Load, kill
+
+INVALID_PRODUCER_EPOCH = 47  # how a broker tells a producer that another one has its transactional id
+PRODUCER_FENCED = 90
+
+
+@pytest.fixture
+def proxy(broker: Broker) -> Iterator[Proxy]:
+    with broker.proxy() as it:
+        yield it
+
+
+@pytest.fixture
+def load(proxy: Proxy, make_load: Callable[..., Load]) -> Load:
+    """Its client process repeats what is not answered within a second, and is replaced after five."""
+    server = {"bootstrap.servers": proxy.bootstrap, "socket.timeout.ms": "1000"}
+    return make_load({"kafka_timeout": "5s"}, rows=4000, workers=1, server=server)
+
+
+def tainted(load: Load) -> int:
+    return int(load.database.value("select coalesce(sum(tainted), 0) from migrator.slot"))
+
+
+@pytest.mark.parametrize("action", [Action.DROP_REQUEST, Action.DROP_RESPONSE, Action.CUT_BEFORE, Action.CUT_AFTER])
+def test_each_request(load: Load, proxy: Proxy, action: Action) -> None:
+    """One of each kind, one after the other, in one run."""
+    first = proxy.rule(Api.INIT_PRODUCER_ID, action)
+    migration = load.company.start_run()
+    for api in (Api.ADD_PARTITIONS_TO_TXN, Api.PRODUCE, Api.END_TXN):
+        load.wait_for_chunks(1)
+        rule = proxy.rule(api, action)
+        wait_until(lambda: rule.hit, 30, f"{api.name} is hit")
+    assert first.hit
+    load.complete(migration)
+
+
+@pytest.mark.parametrize("action", [Action.DROP_RESPONSE, Action.CUT_AFTER])
+def test_repeated_commit_replaces_the_producer(load: Load, proxy: Proxy, action: Action) -> None:
+    """The repetition is seen on the wire and by the taint rule, while who calls librdkafka is told of a success."""
+    migration = load.company.start_run()
+    load.wait_for_chunks(1)
+    assert tainted(load) == 0
+    rule = proxy.rule(Api.END_TXN, action)
+    wait_until(lambda: rule.hit, 30, "a commit is hit")
+    load.complete(migration)
+    # Two ends and no beginning between them.
+    repeated = [i for i, (one, next_) in enumerate(pairwise(proxy.trace)) if one.api == next_.api == Api.END_TXN]
+    assert len(repeated) == 1
+    end, repetition, after = proxy.trace[repeated[0] : repeated[0] + 3]
+    assert end == repetition
+    assert tainted(load) == 1
+    assert after.transactional_id == end.transactional_id and after.epoch > end.epoch
+
+
+def test_late_commit_hits_no_other_transaction(load: Load, proxy: Proxy) -> None:
+    """The commit of one transaction reaches the broker again in the middle of the next, whose client process then dies.
+
+    If it took effect, a part of that next transaction would be committed, and would be there twice in the end.
+    """
+    migration = load.company.start_run()
+    late = []
+    for number in range(1, 4):
+        load.wait_for_chunks(1)
+        late.append(proxy.rule(Api.END_TXN, Action.DELAY))
+        own_end = proxy.rule(Api.END_TXN, Action.DROP_REQUEST, skip=1)  # 1: the repetition of the delayed one
+        wait_until(lambda: own_end.hit and late[-1].answer, 30, "the next transaction met the late commit")
+        kill(load.clients())
+        assert tainted(load) == number
+    load.complete(migration)
+    assert {rule.late_error for rule in late} <= {INVALID_PRODUCER_EPOCH, PRODUCER_FENCED}
