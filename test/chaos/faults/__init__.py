@@ -6,9 +6,11 @@ from types import ModuleType
 
 from stage import Round, Site
 
-from . import broker, failpoints, frozen, kills, server
+from . import broker, disk, failpoints, frozen, kills, proxy, restore, server
 
-FAMILIES: Mapping[str, ModuleType] = {module.__name__.split(".")[-1]: module for module in (kills, server, broker, frozen, failpoints)}
+FAMILIES: Mapping[str, ModuleType] = {
+    module.__name__.split(".")[-1]: module for module in (kills, server, broker, proxy, frozen, restore, disk, failpoints)
+}
 
 Fault = Callable[[Round], None]
 MakeSite = Callable[[], AbstractContextManager[Site]]

@@ -94,7 +94,10 @@ class Load:
                 raise RunEnded("the run ended before the fault")
             return self.chunks() >= goal
 
-        wait_until(reached, timeout, f"{more} more chunks are committed", interval=0.01)
+        try:
+            wait_until(reached, timeout, f"{more} more chunks are committed", interval=0.01)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; waiting: {self.company.waiting()}") from None
 
     def recovered_after(self, moment: float) -> float | None:
         """Seconds from `moment` (a Unix time) to the next committed chunk of a slot that was opened anew since; None: there is none yet."""
@@ -106,7 +109,7 @@ class Load:
         return None if finished is None else float(finished) - moment
 
     def crash(self, fault: Callable[[], None]) -> None:
-        """A fault that takes the server down. Returns when it is up and the run is taken over, by whoever was first."""
+        """A fault that takes the server down. Returns when it is up and the run is taken over, by whoever was first, or over."""
         before = self._takeovers()
         fault()
         self.database.close()
@@ -114,7 +117,7 @@ class Load:
         def taken_over() -> bool:
             try:
                 self.company.start()  # as cron does; the launcher does the same
-                return self._takeovers() > before
+                return self._takeovers() > before or not self.running()
             except psycopg2.Error:  # not up yet, or going down
                 self.database.close()
                 return False
