@@ -12,6 +12,19 @@ namespace {
 
 std::string number(std::int64_t value) { return std::to_string(value); }
 
+// An entry of in_migration.log or errors, in a transaction of its own. A disk that is full must neither stop the work
+// nor keep the reason of a wait from being seen; the server's log then has the message.
+void note(const std::string &insert, const std::vector<pg::Text> &values, const std::string &message) {
+  try {
+    pg::Transaction transaction;
+    pg::execute(insert, values);
+    transaction.commit();
+  } catch (const pg::Error &error) {
+    if (error.sqlstate() == "57014") throw;
+    pg::report(pg::Level::warning, message, error.public_message());
+  }
+}
+
 }  // namespace
 
 Run::Run(std::int64_t id) : id_(id) {
@@ -51,25 +64,26 @@ void Run::heartbeat() {
 }
 
 void Run::set_waiting(const std::string &reason) const {
-  pg::Transaction transaction;
-  bool const news = pg::execute("update migrator.migration set waiting = nullif($2, '') where id = $1::bigint "
-                                "and waiting is distinct from nullif($2, '')",
-                                {number(id_), reason})
-                        .processed > 0;
+  bool news = false;
+  {
+    pg::Transaction transaction;
+    news = pg::execute("update migrator.migration set waiting = nullif($2, '') where id = $1::bigint "
+                       "and waiting is distinct from nullif($2, '')",
+                       {number(id_), reason})
+               .processed > 0;
+    transaction.commit();
+  }
   if (news && !reason.empty())
-    pg::execute("insert into in_migration.log (company, migration_id, message) values ($1, $2::bigint, 'waiting: ' || $3)",
-                {company_, number(id_), reason});
-  transaction.commit();
+    note("insert into in_migration.log (company, migration_id, message) values ($1, $2::bigint, 'waiting: ' || $3)",
+         {company_, number(id_), reason}, reason);
 }
 
 void Run::record_error(const std::string &place, const std::string &sqlstate, const std::string &message) const {
-  pg::Transaction transaction;
   // A fault that repeats itself is one entry a minute, not one an attempt.
-  pg::execute("insert into in_migration.errors (company, migration_id, place, sqlstate, message) "
-              "select $1, $2::bigint, $3, $4, $5 where not exists (select from in_migration.errors where migration_id = $2::bigint "
-              "and place = $3 and message = $5 and at > clock_timestamp() - interval '1 minute')",
-              {company_, number(id_), place, sqlstate, message});
-  transaction.commit();
+  note("insert into in_migration.errors (company, migration_id, place, sqlstate, message) "
+       "select $1, $2::bigint, $3, $4, $5 where not exists (select from in_migration.errors where migration_id = $2::bigint "
+       "and place = $3 and message = $5 and at > clock_timestamp() - interval '1 minute')",
+       {company_, number(id_), place, sqlstate, message}, message);
 }
 
 bool Run::has_leftovers() const {
@@ -205,12 +219,14 @@ void Run::run_hooks() {
 }
 
 void report_death(std::int64_t migration, const std::string &sqlstate, const std::string &message) {
-  pg::Transaction transaction;
-  pg::execute("update migrator.migration set waiting = $2 where id = $1::bigint and state = 'RUNNING'", {number(migration), message});
-  pg::execute("insert into in_migration.errors (company, migration_id, place, sqlstate, message) "
-              "select company, id, 'start of a worker', $2, $3 from migrator.migration where id = $1::bigint",
-              {number(migration), sqlstate, message});
-  transaction.commit();
+  {
+    pg::Transaction transaction;
+    pg::execute("update migrator.migration set waiting = $2 where id = $1::bigint and state = 'RUNNING'", {number(migration), message});
+    transaction.commit();
+  }
+  note("insert into in_migration.errors (company, migration_id, place, sqlstate, message) "
+       "select company, id, 'start of a worker', $2, $3 from migrator.migration where id = $1::bigint",
+       {number(migration), sqlstate, message}, message);
 }
 
 }  // namespace migrator::migration

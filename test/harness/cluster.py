@@ -180,6 +180,14 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self.remove()
 
+    def keep_tables_on(self, directory: Path) -> None:
+        """Tables made from now on get their files there; the write-ahead log and the catalogues stay where they are."""
+        give_to_server(directory)
+        self.psql(f"create tablespace elsewhere location '{directory}'")
+        self.psql("grant create on tablespace elsewhere to public")
+        self.psql("alter system set default_tablespace = elsewhere")
+        self.psql("select pg_reload_conf()")
+
     # Log -------------------------------------------------------------------------------------------------------
 
     @property

@@ -1,17 +1,13 @@
 """The disk of the database's tables, or that of the broker, is full for a while. Needs root, who may mount a small one."""
 
 import contextlib
-import os
-import shutil
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import Broker, Cluster, wait_until
-from harness.process import give_to_server
+from harness.disk import MOUNTABLE, filled, small_disk
 from stage import SETTINGS, Round, Site
 
 
@@ -24,41 +20,11 @@ class SmallSite(Site):
 @contextlib.contextmanager
 def make_site() -> Iterator[SmallSite]:
     """Tables in a tablespace of its own, for a write-ahead log without space stops the whole server, with or without us."""
-    with _small_disk("300m") as tables, _small_disk("300m") as logs:
-        give_to_server(tables)
+    with small_disk(300) as tables, small_disk(300) as logs:
         broker = Broker({"log.dirs": str(logs / "data"), "log.index.size.max.bytes": "65536"})
         with broker, Cluster(preload="migrator", settings=SETTINGS) as cluster:
-            cluster.psql(f"create tablespace small location '{tables}'")
-            cluster.psql("grant create on tablespace small to public")
-            cluster.psql("alter system set default_tablespace = small")
-            cluster.psql("select pg_reload_conf()")
+            cluster.keep_tables_on(tables)
             yield SmallSite(broker, cluster, tables=tables, logs=logs)
-
-
-@contextlib.contextmanager
-def _small_disk(size: str) -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="migrator-disk-"))
-    try:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)], check=True)
-        yield path
-    finally:
-        subprocess.run(["umount", str(path)], check=False)
-        path.rmdir()
-
-
-@contextlib.contextmanager
-def _full(disk: Path) -> Iterator[None]:
-    """Takes all of its space."""
-    filler = disk / "filler"
-    try:
-        with open(filler, "wb", buffering=0) as file:
-            for size in (1 << 20, 1 << 12):
-                with contextlib.suppress(OSError):
-                    while True:
-                        file.write(bytes(size))
-        yield
-    finally:
-        filler.unlink()
 
 
 def tables_full(round_: Round) -> None:
@@ -80,9 +46,9 @@ def broker_full(round_: Round) -> None:
 def _fill(round_: Round, disk: Path, reason: str) -> None:
     """Until the run tells that it waits for this reason, and some time longer."""
     with contextlib.ExitStack() as full:
-        round_.strike(lambda _: full.enter_context(_full(disk)))
+        round_.strike(lambda _: full.enter_context(filled(disk)))
         wait_until(lambda: reason in (round_.load.company.waiting() or "") or not round_.load.running(), 60, "the run waits")
         time.sleep(round_.dice.uniform(0, 5))
 
 
-FAULTS = (tables_full, broker_full) if os.geteuid() == 0 and shutil.which("mount") else ()
+FAULTS = (tables_full, broker_full) if MOUNTABLE else ()
