@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -71,6 +72,13 @@ class Load:
             "insert into in_deal_buyer (deal_id, buyer_id) select 'd' || 1 + i / 3 * 2, 'b' || i from generate_series(1, %s) i", links
         )
         self.company.announce_load()
+        errors = sum(i % 1000 == 7 for i in range(1, buyers + 1))
+        skipped = sum(i % 500 == 3 for i in range(1, deals + 1))
+        self._final = {  # rows by status, in the end
+            "in_buyer": Counter(DONE=buyers - errors, ERROR=errors),
+            "in_deal": Counter(DONE=deals - skipped, SKIPPED=skipped),
+            "in_deal_buyer": Counter(DONE=links),
+        }
 
     def chunks(self) -> int:
         """Chunks committed so far."""
@@ -138,6 +146,8 @@ class Load:
     def complete(self, migration: int, timeout: float = 60.0) -> Verdict:
         """Waits for the end of the run and lets the oracle judge."""
         self.company.wait_for(migration, timeout=timeout)
+        statuses = {table: Counter(self.company.statuses(table)) for table in self._final}
+        assert statuses == self._final, f"{statuses} instead of {self._final}"
         return self.oracle.check(migration)
 
     # Processes -------------------------------------------------------------------------------------------------

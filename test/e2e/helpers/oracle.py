@@ -158,15 +158,20 @@ class Oracle:
                 verdict.complaints.append(f"{counts.total()} messages are {what}:{examples}")
 
     def _check_order(self, verdict: Verdict, records: list[Record]) -> None:
-        """Fields before links before reference checks, for each key, and each key in its partition."""
+        """For each key: fields before links before reference checks, the links in the order of their table; and its partition."""
         partitions = self.company.broker.topics()[self.company.topic]
         rank: dict[str, int] = {}
+        links: dict[str, str] = {}
         disorder = misplaced = 0
         for record in sorted(records, key=lambda r: (r.partition, r.offset)):
             message = json.loads(record.value)
             kind = 2 if "check" in message else 1 if "boFields" in message else 0
             disorder += kind < rank.get(record.key, 0)
             rank[record.key] = max(kind, rank.get(record.key, 0))
+            if kind == 1:
+                table_and_owner, _, target = message["recordId"].rpartition(".")
+                disorder += target < links.get(table_and_owner, "")
+                links[table_and_owner] = target
             misplaced += record.partition != partition_of(record.key, partitions)
         if disorder or misplaced:
             verdict.complaints.append(f"{disorder} messages out of order, {misplaced} in a wrong partition")
