@@ -130,7 +130,9 @@ def _stays_silent(round_: Round, clone: Database) -> None:
         before = clone.value(opened)
         while round_.load.running():
             answer = str(clone.value("select migrator.try_to_start_migration(%s)", round_.load.company.code))
-            if "is a copy" not in answer or clone.value(workers):
+            # Its own launcher may be asking at the same time.
+            refused = "is a copy" in answer or "another start is under way" in answer
+            if not refused or clone.value(workers):
                 raise AssertionError(f"a clone works: {answer}")
             time.sleep(0.2)
         if clone.value(opened) != before:
