@@ -37,7 +37,7 @@ MUTATIONS = (
     Mutation(
         "no_taint",
         "A producer whose commit may still be under way begins no other transaction.",
-        (),  # needs requests that are lost or late
+        ("test_faults_proxy.py::test_late_commit_hits_no_other_transaction",),
     ),
     # Recovery
     Mutation(
