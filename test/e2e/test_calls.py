@@ -74,6 +74,7 @@ VALUES = {
     "regclass": ["null", "0", "'migrator.company'", "'in_tables.in_naturalperson'", "4294967295", "'pg_type'"],
     "boolean": ["null", "true", "false", "true"],
     "timestamp with time zone": ["null", "now()", "'epoch'", "'infinity'", "'-infinity'", "'4714-11-24 BC'"],
+    "interval": ["null", "'0'", "'5 hours'", "'-1 day'", "'178000000 years'", "'-178000000 years'"],
     "name": ["null", "''", "'migrator'", "'in_tables'", "repeat('n', 100)"],
 }
 HUGE = {"text": "repeat('x', 100000000)", "jsonb": "to_jsonb(repeat('x', 100000000))", "text[]": "array_fill('a=b'::text, array[1000000])"}
