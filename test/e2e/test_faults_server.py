@@ -109,7 +109,9 @@ def restart(load: Load) -> None:
 def test_one_publisher_takes_up_the_chunks_of_two(make_load: Callable[..., Load], broker: Broker) -> None:
     load = make_load()
     migration = load.wait_for_start()
-    load.wait_for_chunks(1)
+    # Each of them is in the middle of a table then, and claims once more.
+    slots = "select count(distinct slot) from migrator.chunk"
+    wait_until(lambda: load.database.value(slots) == 2, what="both publishers are at work", interval=0.01)
     broker.pause()
     try:
         claimed = "select count(*) from migrator.chunk where state = 'CLAIMED'"
