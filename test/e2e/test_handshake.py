@@ -63,11 +63,16 @@ def test_a_load_that_is_not_finished(company: Company, status: int | None) -> No
 
 def test_a_running_a_paused_and_an_ended_migration(company: Company) -> None:
     load_row(company)
-    assert company.start() == "started: migration 1"
-    wait_until(lambda: company.start() == "not started: migration 1 is running")
-    company.database.execute("select migrator.pause_migration('greetgo')")
-    assert company.start() == "not started: migration 1 is paused"
-    company.database.execute("select migrator.cancel_migration('greetgo')")
+    with company.database.connect() as connection, connection.cursor() as cursor:
+        # An empty run would be over before it is paused.
+        connection.autocommit = False
+        cursor.execute("lock table in_tables.in_thing")
+        assert company.start() == "started: migration 1"
+        wait_until(lambda: company.start() == "not started: migration 1 is running")
+        company.database.execute("select migrator.pause_migration('greetgo')")
+        assert company.start() == "not started: migration 1 is paused"
+        company.database.execute("select migrator.cancel_migration('greetgo')")
+    connection.close()
     assert company.start() == (
         "not started: row 1 in process_tracking belongs to a migration that was cancelled; a new row starts the next one"
     )
