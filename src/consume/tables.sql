@@ -142,7 +142,7 @@ comment on column in_migration.from_kafka_to_mongo_tracking.inserted_data_counte
 comment on column in_migration.from_kafka_to_mongo_tracking.inserted_counter is 'Messages that created an instance.';
 comment on column in_migration.from_kafka_to_mongo_tracking.updated_counter is 'Messages that changed one.';
 comment on column in_migration.from_kafka_to_mongo_tracking.unchanged_counter is 'Messages that brought nothing new.';
-comment on column in_migration.from_kafka_to_mongo_tracking.merged_counter is 'Messages whose data went to the holder of a unique value.';
+comment on column in_migration.from_kafka_to_mongo_tracking.merged_counter is 'Messages whose data went to the holder of a unique value, which neither their id nor their externalId had found.';
 comment on column in_migration.from_kafka_to_mongo_tracking.skipped_counter is 'Messages with nothing to migrate.';
 comment on column in_migration.from_kafka_to_mongo_tracking.duplicate_counter is 'Messages whose recordId was seen before.';
 comment on column in_migration.from_kafka_to_mongo_tracking.failed_counter is 'Messages that went to migrator.dead_letter.';

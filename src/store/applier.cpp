@@ -98,6 +98,7 @@ std::vector<Verdict> Applier::apply(std::span<const std::string_view> messages) 
   Workspace workspace;
   loader.load(structure, workspace);
   record_keys.clear();
+  std::vector<bool> changed(messages.size());
   for (std::size_t i = 0; i < messages.size(); i++)
     attempt(i, [&](Item &item, Verdict &verdict) {
       if (!item.record_key.empty() && seen.count(item.record_key) > 0) {
@@ -108,6 +109,7 @@ std::vector<Verdict> Applier::apply(std::span<const std::string_view> messages) 
       try {
         if (item.document.root.is_check) apply_check(workspace, *item.change, item.checks);
         else verdict.outcome = store::apply(workspace, *item.change);
+        changed[i] = workspace.message_changed();
       } catch (...) {
         workspace.undo_message();
         throw;
@@ -118,10 +120,9 @@ std::vector<Verdict> Applier::apply(std::span<const std::string_view> messages) 
     });
 
   Links links(company_, workspace);
-  std::vector<bool> changed(messages.size());
   links.replay(changed);
   for (std::size_t i = 0; i < messages.size(); i++)
-    if (changed[i] && verdicts[i].outcome == Outcome::unchanged) verdicts[i].outcome = Outcome::updated;
+    if (!changed[i] && (verdicts[i].outcome == Outcome::updated || verdicts[i].outcome == Outcome::merged)) verdicts[i].outcome = Outcome::unchanged;
   flush(company_, workspace, links, record_keys);
   return verdicts;
 }

@@ -88,13 +88,17 @@ void apply_link(Workspace &workspace, Instance &owner, const LinkChange &link) {
 Applied apply_to_instance(Workspace &workspace, const Change &change, bool is_nested) {
   Applied result{.instance = find(workspace, change)};
   Instance *const holder = holder_of_values(workspace, change);
-  if (change.id.empty() && change.external_id.empty()) result.instance = holder;
   if (change.state == State::removed) {
+    if (change.id.empty() && change.external_id.empty()) result.instance = holder;
     if (result.instance == nullptr) return result;
     workspace.touch(*result.instance);
     workspace.set_state(*result.instance, State::removed);
     return result;
   }
+  // Step 7 of the nine ("IN Migration", part 2): "При ошибке MongoErrorDuplicateKey находим инстанцию по который был конфликт
+  // и делаем слияние данных с существующей и новой записью." So whatever id and externalId (step 3) lead to, be it nothing
+  // or another instance, the holder of the value takes the data, and the message is merged. Step 8 there remembers an
+  // externalId only without a conflict; here it is remembered with one as well, or its next message would make a twin.
   if (holder != nullptr && holder != result.instance) {
     result.merged = true;
     result.instance = holder;
@@ -123,7 +127,6 @@ Outcome apply(Workspace &workspace, const Change &change) {
   Applied const applied = apply_to_instance(workspace, change, false);
   if (applied.instance == nullptr || !change.writes()) return Outcome::skipped;
   if (applied.created) return Outcome::inserted;
-  if (!workspace.message_changed()) return Outcome::unchanged;
   return applied.merged ? Outcome::merged : Outcome::updated;
 }
 

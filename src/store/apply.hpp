@@ -8,8 +8,8 @@
 
 namespace migrator::store {
 
-// Throws Error for a bad message; the caller takes back what it did until then. The outcome of an update may still turn
-// from unchanged to updated when its links are made.
+// Throws Error for a bad message; the caller takes back what it did until then. Updated and merged say what it is if it
+// changes anything, which may be links that are made later; if not, it is unchanged.
 Outcome apply(Workspace &workspace, const Change &change);
 
 // Notes what is to be checked.

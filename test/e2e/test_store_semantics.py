@@ -128,6 +128,23 @@ def test_merge_into_the_holder_of_a_unique_value(store: Store) -> None:
     assert [(row[2], row[3]) for row in store.content()["values"] if row[1] == "IIN"] == [("1", "f"), ("2", "e"), ("3", "a")]
 
 
+def test_a_message_that_only_a_unique_value_tells_of(store: Store) -> None:
+    """Neither id nor externalId finds anything, so by the third step it is a new one, and by the seventh it is merged."""
+    assert store.apply(message("Person1", None, IIN="1", Name="one")) == "inserted"
+    assert store.apply(message("Person1", None, IIN="1", Name="two")) == "merged"
+    assert store.apply(message("Person1", None, IIN="1", Name="two")) == "unchanged"
+    assert store.apply(message("Person1", "a", IIN="1")) == "merged", "the holder gets its external id"
+    assert store.apply(message("Person1", "b", IIN="1")) == "merged", "and a second one"
+    assert store.apply(message("Person1", "b", IIN="1")) == "unchanged", "which it is found by from now on"
+    assert store.apply(message("Person1", None, [by_value("Friend", "IIN", "1")], IIN="1")) == "merged", "a link is news as well"
+    assert store.apply_all([message("Person1", None, Phone="7"), message("Person1", None, Phone="7", Name="x"), message("Person1", "c", Phone="7", Name="x")]) == [
+        "inserted", "merged", "merged"]
+    assert store.apply(message("Person1", None, state="REMOVED", IIN="1")) == "updated", "the fourth step is before the seventh"
+    assert store.fields("Person1", "a") == store.fields("Person1", "b") == {"IIN": "1", "Name": "two"}
+    assert store.state("Person1", "a") == "REMOVED"
+    assert store.database.value("select count(*) from migrator.instance") == 2
+
+
 def test_long_unique_values(store: Store) -> None:
     long = "Ы" * 3000
     store.apply(message("Person1", "a", IIN=long + "1"))
@@ -136,14 +153,6 @@ def test_long_unique_values(store: Store) -> None:
     store.apply(message("Firm", "f", [by_value("Head", "IIN", long + "1")]))
     assert store.links("Firm", "f", "Head") == {"a"}
     assert store.database.value("select count(*) from migrator.instance_unique u join migrator.instance i using (company, id) where u.value = migrator.unique_key(fields ->> 'IIN')") == 2
-
-
-def test_known_by_a_unique_value_alone(store: Store) -> None:
-    assert store.apply(message("Person1", None, IIN="1", Name="n")) == "inserted"
-    assert store.apply(message("Person1", None, IIN="1", Name="n")) == "unchanged"
-    assert store.apply(message("Person1", None, IIN="1", Name="m")) == "updated", "it was found, by its value"
-    assert store.apply(message("Person1", "a", IIN="1")) == "merged"
-    assert store.content()["instances"] == [("Person1", "a", "ACTUAL", {"IIN": "1", "Name": "m"})]
 
 
 def test_links_wait_by_value_and_by_external_id(store: Store) -> None:
