@@ -24,8 +24,11 @@ MIGRATOR_FUNCTION(migrator_apply_boi_input) {
   pg::Arguments const arguments(fcinfo);
   std::string const message = pg::to_utf8(arguments.text(1));
   std::string_view const messages[] = {message};
-  pg::Spi spi;
-  store::Verdict const verdict = applier_of(pg::to_utf8(arguments.text(0))).apply(messages).front();
+  store::Verdict verdict;
+  {
+    pg::Spi spi;  // what it allocates goes with it: the result must come after it
+    verdict = applier_of(pg::to_utf8(arguments.text(0))).apply(messages).front();
+  }
   if (verdict.failure)
     throw migrator::Error(verdict.failure->sqlstate.c_str(), pg::from_utf8(verdict.failure->reason))
         .detail(pg::from_utf8(verdict.failure->detail))

@@ -276,6 +276,13 @@ def test_retry_finds_targets_that_were_there(store: Store) -> None:
     assert store.database.value("select migrator.retry_references('greetgo')") == 0
 
 
+def test_several_calls_in_one_statement(store: Store) -> None:
+    """Each answer is still there when the next one has been made."""
+    texts = [json.dumps(message("Person1", "p", [by_value("Friend", "IIN", "1")])), json.dumps(message("Person1", "p", Name="n"))] * 2
+    answers = ", ".join(["migrator.apply_boi_input('greetgo', %s)"] * len(texts))
+    assert store.database.query(f"select {answers}", *texts) == [("inserted", "updated", "unchanged", "unchanged")]
+
+
 def test_jsonb_is_a_message_too(store: Store) -> None:
     assert store.database.value("select migrator.apply_boi_input('greetgo', %s::jsonb)", json.dumps(message("Person1", "p", Height=1.5))) == "inserted"
     assert store.fields("Person1", "p") == {"Height": "1.5"}
