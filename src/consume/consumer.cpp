@@ -247,8 +247,12 @@ void Consumer::apply_until_done(const Batch &batch) {
   BatchContext const context{consumption_, number_, partitions_, cluster_, control_.track_timings};
   for (int repeats = 0;; ++repeats) {
     try {
-      if (apply(context, batch, applier_)) partitions_ = batch.after;
-      else close();  // somebody else has them: begin anew with what the tables say
+      if (apply(context, batch, applier_)) {
+        partitions_ = batch.after;
+        failures_ = 0;
+      } else {
+        close();  // somebody else has them: begin anew with what the tables say
+      }
       return;
     } catch (const pg::Error &error) {
       if (!conflict(error.sqlstate()) || repeats >= k_repeats) throw;

@@ -71,8 +71,28 @@ void Links::load() {
                     company_, {&waiting_owners, &waiting_fields, &waiting_bos, &waiting_to_fields, &waiting_values}));
 }
 
+// Between our looking for a target and our lock on its owner somebody may have brought it, and linked what waited for it.
+void Links::find_what_came() {
+  std::vector<LinkStep *> waits;
+  Column bos, fields, values;
+  for (LinkStep &step : workspace_.steps()) {
+    if (step.kind != Kind::wait || step.owner->is_new) continue;
+    bos.add(step.to_bo->code);
+    step.to_field == nullptr ? fields.add_null() : fields.add(step.to_field->code);
+    values.add(step.value);
+    waits.push_back(&step);
+  }
+  if (waits.empty()) return;
+  for (const auto &row : find_targets(bos, fields, values).rows) {
+    LinkStep &step = *waits.at(std::stoul(*row[0]) - 1);
+    step.kind = Kind::add;
+    step.target = &workspace_.stored(*row[1], *step.to_bo);
+  }
+}
+
 void Links::replay(std::vector<bool> &changed) {
   if (workspace_.steps().empty()) return;
+  find_what_came();
   load();
   for (const LinkStep &step : workspace_.steps()) {
     auto const set = [&](State &state, bool now) {
@@ -128,6 +148,20 @@ bool Links::adds_waiting() const {
   return false;
 }
 
+// Rows (n, id): the n-th of these is there.
+pg::Result Links::find_targets(const Column &bos, const Column &fields, const Column &values) const {
+  return run("select k.n, coalesce(u.id, i.id, a.id) "
+             "from unnest($2::text[], $3::text[], $4::text[]) with ordinality k (bo, field, value, n) "
+             "left join lateral (select id from migrator.instance_unique "
+             "  where company = $1 and bo = k.bo and field = k.field and value = k.value limit 1) u on true "
+             "left join lateral (select id from migrator.instance "
+             "  where company = $1 and bo = k.bo and external_id = k.value and k.field is null limit 1) i on true "
+             "left join lateral (select id from migrator.instance_alias "
+             "  where company = $1 and bo = k.bo and external_id = k.value and k.field is null limit 1) a on true "
+             "where coalesce(u.id, i.id, a.id) is not null",
+             company_, {&bos, &fields, &values});
+}
+
 void Links::look_again() {
   Column bos, fields, values;
   std::vector<std::pair<Slot *, State *>> waiting;
@@ -139,18 +173,7 @@ void Links::look_again() {
       values.add(std::get<2>(target));
       waiting.emplace_back(&slot, &state);
     }
-  for (const auto &row :
-       run("select k.n, coalesce(u.id, i.id, a.id) "
-           "from unnest($2::text[], $3::text[], $4::text[]) with ordinality k (bo, field, value, n) "
-           "left join lateral (select id from migrator.instance_unique "
-           "  where company = $1 and bo = k.bo and field = k.field and value = k.value limit 1) u on true "
-           "left join lateral (select id from migrator.instance "
-           "  where company = $1 and bo = k.bo and external_id = k.value and k.field is null limit 1) i on true "
-           "left join lateral (select id from migrator.instance_alias "
-           "  where company = $1 and bo = k.bo and external_id = k.value and k.field is null limit 1) a on true "
-           "where coalesce(u.id, i.id, a.id) is not null",
-           company_, {&bos, &fields, &values})
-           .rows) {
+  for (const auto &row : find_targets(bos, fields, values).rows) {
     auto const [slot, state] = waiting.at(std::stoul(*row[0]) - 1);
     link_what_came(*row[1], *slot, *state);
   }

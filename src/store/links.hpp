@@ -50,6 +50,8 @@ private:
   };
   Slot &slot(Instance &owner, const Field &field);
   static Target target_of(const LinkStep &step);
+  pg::Result find_targets(const Column &bos, const Column &fields, const Column &values) const;
+  void find_what_came();
   void load();
   void link_what_came(std::string_view id, Slot &slot, State &waiting);
 

@@ -86,7 +86,7 @@ public:
 
   std::deque<Instance> &instances() noexcept { return instances_; }
   const std::vector<Alias> &aliases() const noexcept { return aliases_; }
-  const std::vector<LinkStep> &steps() const noexcept { return steps_; }
+  std::vector<LinkStep> &steps() noexcept { return steps_; }
   const std::unordered_map<std::string, Holder> &holders() const noexcept { return holders_; }
 
 private:

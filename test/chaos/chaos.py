@@ -21,7 +21,7 @@ from faults import FAMILIES, Fault, MakeSite, select  # noqa: E402
 from harness.process import ROOT  # noqa: E402
 from report import report  # noqa: E402
 from results import Result, append, read  # noqa: E402
-from stage import Round, Site, begin  # noqa: E402
+from stage import Site  # noqa: E402
 
 
 class Stand:
@@ -46,10 +46,10 @@ class Stand:
 def play(number: int, seed: int, fault: Fault, site: Site, folder: Path) -> Result:
     began, start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), time.monotonic()
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    round_: Round | None = None
+    round_ = None
     outcome = "ok"
     try:
-        with begin(site, random.Random(seed)) as round_:
+        with site.begin(random.Random(seed)) as round_:
             fault(round_)
     except Exception as error:  # whatever it is, it is this round's result, and the next one begins with new servers
         outcome = "FAILED " + " ".join(f"{type(error).__name__}: {error}".split())[:500]

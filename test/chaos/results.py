@@ -13,11 +13,11 @@ class Result:
     fault: str
     at: str  # the round's start, UTC
     commit: str  # of the sources
-    hits: str  # a letter for each fault: t inside an open transaction, c with a chunk claimed, - between two; . none
+    hits: str  # a letter for each fault: t inside an open transaction (of Kafka; of PostgreSQL, when consuming), c with a chunk claimed, - between two; . none
     messages: int
     aborted: int  # records that readers of committed data never see
     seconds: float
-    recoveries: tuple[float, ...]  # s from a fault to the next committed chunk
+    recoveries: tuple[float, ...]  # s from a fault to the next committed chunk, or applied batch
     outcome: str  # "ok", or what failed
 
     @property

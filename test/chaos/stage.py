@@ -28,6 +28,22 @@ class Site:
     server: Mapping[str, str] | None = None  # options of the foreign server; None: just the broker's address
     spent: bool = False
 
+    @contextlib.contextmanager
+    def begin(self, dice: random.Random) -> Iterator["Round"]:
+        """A round whose run is under way; at the end of the block it is completed and judged."""
+        with self.cluster.database("migrator") as database:
+            topic = self.broker.create_topic(f"chaos_{secrets.token_hex(4)}", dice.choice([1, 4, 12]))
+            load = Load(database, self.broker, topic, rows=20000, workers=dice.randint(1, 3), server=self.server)
+            migration = load.wait_for_start()
+            round_ = Round(self, load, dice)
+            try:
+                yield round_
+            finally:
+                round_.close()
+            round_.verdict = load.complete(migration, timeout=120)
+            self.broker.delete_topic(topic)
+        self.cluster.check_log()
+
 
 @contextlib.contextmanager
 def make_site() -> Iterator[Site]:
@@ -108,20 +124,3 @@ class Round:
 
     def close(self) -> None:
         self._ends.close()
-
-
-@contextlib.contextmanager
-def begin(site: Site, dice: random.Random) -> Iterator[Round]:
-    """A round whose run is under way; at the end of the block it is completed and judged."""
-    with site.cluster.database("migrator") as database:
-        topic = site.broker.create_topic(f"chaos_{secrets.token_hex(4)}", dice.choice([1, 4, 12]))
-        load = Load(database, site.broker, topic, rows=20000, workers=dice.randint(1, 3), server=site.server)
-        migration = load.wait_for_start()
-        round_ = Round(site, load, dice)
-        try:
-            yield round_
-        finally:
-            round_.close()
-        round_.verdict = load.complete(migration, timeout=120)
-        site.broker.delete_topic(topic)
-    site.cluster.check_log()

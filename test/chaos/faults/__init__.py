@@ -3,16 +3,17 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from types import ModuleType
+from typing import Any
 
-from stage import Round, Site
+from stage import Site
 
-from . import broker, disk, failpoints, frozen, kills, proxy, restore, server
+from . import broker, consume, disk, failpoints, frozen, kills, proxy, restore, server
 
 FAMILIES: Mapping[str, ModuleType] = {
-    module.__name__.split(".")[-1]: module for module in (kills, server, broker, proxy, frozen, restore, disk, failpoints)
+    module.__name__.split(".")[-1]: module for module in (kills, server, broker, proxy, frozen, restore, disk, failpoints, consume)
 }
 
-Fault = Callable[[Round], None]
+Fault = Callable[[Any], None]  # what its site's begin gives
 MakeSite = Callable[[], AbstractContextManager[Site]]
 
 

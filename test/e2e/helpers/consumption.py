@@ -13,7 +13,8 @@ from .messages import compact
 from .structure import bo, document, field
 
 STRUCTURE = document(
-    bo("Thing", field("Code", unique=True), field("Text"), field("Amount", "number"), field("Part", "bo", "Thing")),
+    bo("Thing", field("Code", unique=True), field("Text"), field("Amount", "number"), field("Part", "bo", "Thing"), field("Hub", "bo", "Hub")),
+    bo("Hub", field("Name"), field("Key", unique=True)),
     company="eater",
 )
 CODE = "eater"

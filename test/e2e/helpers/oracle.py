@@ -3,7 +3,7 @@
 import json
 import subprocess
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from confluent_kafka import Consumer, TopicPartition
@@ -54,20 +54,28 @@ class Verdict:
 
 
 def read(bootstrap: str, topic: str, isolation: str = "read_committed") -> list[Record]:
-    """All records up to the end; each is framed by the lengths of its key and value."""
+    """All records up to the end."""
+    return [
+        Record(partition, offset, (key or b"").decode(), (value or b"").decode())
+        for partition, offset, key, value in read_bytes(bootstrap, topic, isolation)
+    ]
+
+
+def read_bytes(
+    bootstrap: str, topic: str, isolation: str = "read_committed"
+) -> Iterator[tuple[int, int, bytes | None, bytes | None]]:
+    """(partition, offset, key, value) of all records up to the end, as kcat frames them by the lengths of key and value."""
     command = ["kcat", "-C", "-q", "-e", "-b", bootstrap, "-t", topic, "-o", "beginning", "-f", r"%p %o %K %S\n%k%s"]
     command += ["-X", f"isolation.level={isolation}"]
     output = subprocess.run(command, check=True, capture_output=True, timeout=90).stdout
-    records = []
     position = 0
     while position < len(output):
         line_end = output.index(b"\n", position)
         partition, offset, key_size, value_size = map(int, output[position:line_end].split())
         value_start = line_end + 1 + max(key_size, 0)
         position = value_start + max(value_size, 0)
-        key, value = output[line_end + 1 : value_start].decode(), output[value_start:position].decode()
-        records.append(Record(partition, offset, key, value))
-    return records
+        key = output[line_end + 1 : value_start] if key_size >= 0 else None
+        yield partition, offset, key, output[value_start:position] if value_size >= 0 else None
 
 
 class Ends:
