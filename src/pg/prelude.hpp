@@ -1,6 +1,8 @@
 #pragma once
 // All of PostgreSQL's headers that we use, and every difference between its versions. Only src/pg includes this.
 
+#include <cstdint>
+
 extern "C" {
 #ifndef PGDLLEXPORT  // empty before 16, where -fvisibility=hidden would then hide what the server looks up
 #define PGDLLEXPORT __attribute__((visibility("default")))
@@ -8,7 +10,10 @@ extern "C" {
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/heapam.h"
 #include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xlog.h"
 #include "catalog/namespace.h"
@@ -20,6 +25,7 @@ extern "C" {
 #include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
+#include "executor/executor.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
@@ -27,10 +33,13 @@ extern "C" {
 #include "libpq/pqsignal.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_relation.h"
 #include "pgstat.h"
 #include "port.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
+#include "storage/bufmgr.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
@@ -39,10 +48,12 @@ extern "C" {
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/regproc.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -55,3 +66,29 @@ extern "C" {
 #undef dgettext
 #undef ngettext
 #undef dngettext
+
+namespace migrator::pg {
+
+// Which indexes a table_tuple_update wants to be told, since 16 more than yes or no.
+#if PG_VERSION_NUM >= 160000
+using IndexesToUpdate = TU_UpdateIndexes;
+inline constexpr IndexesToUpdate k_no_index = TU_None;
+inline List *qualified_name(const char *name) { return stringToQualifiedNameList(name, nullptr); }
+inline void insert_index_entries(ResultRelInfo *relation, TupleTableSlot *row, EState *state, IndexesToUpdate which) {
+  (void)ExecInsertIndexTuples(relation, row, state, true, false, nullptr, NIL, which == TU_Summarizing);
+}
+#else
+using IndexesToUpdate = bool;
+inline constexpr IndexesToUpdate k_no_index = false;
+inline List *qualified_name(const char *name) { return stringToQualifiedNameList(name); }
+inline void insert_index_entries(ResultRelInfo *relation, TupleTableSlot *row, EState *state, IndexesToUpdate) {
+  (void)ExecInsertIndexTuples(relation, row, state, true, false, nullptr, NIL);
+}
+#endif
+
+// As a RowCursor and a RowVersion have it.
+inline std::int64_t tid_number(ItemPointer tid) {
+  return static_cast<std::int64_t>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 | ItemPointerGetOffsetNumberNoCheck(tid);
+}
+
+}  // namespace migrator::pg

@@ -140,12 +140,7 @@ void RowCursor::read_row() {
         value.text = {text, std::strlen(text)};
         break;
       }
-      case Kind::tid: {
-        ItemPointer const tid = reinterpret_cast<ItemPointer>(DatumGetPointer(datum));
-        value.integer = static_cast<std::int64_t>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 |
-                        ItemPointerGetOffsetNumberNoCheck(tid);
-        break;
-      }
+      case Kind::tid: value.integer = tid_number(reinterpret_cast<ItemPointer>(DatumGetPointer(datum))); break;
     }
   }
   MemoryContextSwitchTo(old);

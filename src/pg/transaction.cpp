@@ -55,4 +55,12 @@ Transaction::~Transaction() {
     FlushErrorState();
 }
 
+void renew_snapshot() {
+  call([] {
+    PopActiveSnapshot();
+    InvalidateCatalogSnapshotConditionally();
+    PushActiveSnapshot(GetTransactionSnapshot());
+  });
+}
+
 }  // namespace migrator::pg

@@ -22,4 +22,8 @@ private:
   bool open_ = true;
 };
 
+// In a READ COMMITTED transaction between two statements: lets go of its snapshot and takes a new one. A snapshot that is held while
+// much is done keeps the pages that others work on from being pruned.
+void renew_snapshot();
+
 }  // namespace migrator::pg

@@ -43,7 +43,7 @@ void CheckSource::flush(const std::string &owner, const std::string &external_id
   value_.clear();
   message::append_reference_check(value_, record_head_ + std::to_string(part) + "." + external_id, external_id, names_.bo, links);
   batch.messages.append({context_.topic, external_id, value_});
-  batch.keys.push_back({owner});
+  batch.keys.append({owner});
   targets.clear();
 }
 
@@ -105,7 +105,7 @@ void CheckSource::read_again(const Chunk &chunk, Batch &batch) {
          batch);
 }
 
-std::int64_t CheckSource::finish(const Chunk &chunk) {
+std::int64_t CheckSource::finish(const Chunk &chunk, std::vector<pg::RowVersion>) {
   return pg::execute("select rows from migrator.chunk where id = $1::uuid", {chunk.id}).bigint();
 }
 

@@ -1,5 +1,6 @@
 #include "publish/sources.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include "base/error.hpp"
@@ -9,11 +10,14 @@
 #include "pg/encoding.hpp"
 #include "pg/row_cursor.hpp"
 #include "pg/spi.hpp"
+#include "pg/transaction.hpp"
 
 namespace migrator::publish {
 namespace {
 
 using pg::Kind;
+
+constexpr std::int64_t k_piece = 5000;  // rows that are read under one snapshot
 
 // Columns that every query returns first.
 enum { k_tid, k_xmin, k_id, k_in_id, k_out_id, k_removed, k_first_field };
@@ -73,7 +77,8 @@ FieldsSource::Outcome FieldsSource::encode(const pg::RowCursor &row, Batch &batc
   std::string_view const in_id = row[k_in_id].text;
   bool const removed = row[k_removed].integer != 0;
   value_.clear();
-  record_id_.assign(record_head_).append(std::to_string(row[k_id].integer));
+  std::string const id = std::to_string(row[k_id].integer);
+  record_id_.assign(record_head_).append(id);
   message::FieldsWriter writer(value_);
   writer.begin(record_id_, in_id, row[k_out_id].null ? std::string_view() : row[k_out_id].text, names_.bo);
   if (!removed) {
@@ -114,71 +119,75 @@ FieldsSource::Outcome FieldsSource::encode(const pg::RowCursor &row, Batch &batc
   writer.end(removed ? "REMOVED" : "ACTUAL");
   if (value_.size() + in_id.size() > context_.limit) return too_large("", value_.size() + in_id.size());
   batch.messages.append({context_.topic, in_id, value_});
-  batch.keys.push_back({std::to_string(row[k_id].integer)});
+  batch.keys.append({id});
   return Outcome::encoded;
 }
 
+// Read in pieces, each with a snapshot of its own; the rows are marked at the end, all at once. So neither a snapshot nor a
+// transaction id is held for long, and what other publishers have left behind can be pruned before they need the room.
 Claim FieldsSource::claim(const migration::Task &task, Batch &batch) {
   Claim claim;
   pg::Boundary const boundary(context_.boundary);
-  std::string const position = task.position.empty() ? "" : parse_key(task.position).at(0);
-  TidList claimed, skipped, refused;
+  std::string position = task.position.empty() ? "" : parse_key(task.position).at(0);
+  std::vector<pg::RowVersion> skipped, refused;
   std::vector<Refusal> refusals;
-  {
+  bool full = false;
+  for (std::int64_t left = context_.most_rows; left > 0 && !full && !claim.exhausted;) {
+    pg::renew_snapshot();
+    std::int64_t const most = std::min(left, k_piece);
+    std::int64_t seen = 0;
     pg::AsRole const as_owner(context_.table.owner);
     pg::RowCursor rows(select_ + (position.empty() ? " where id >= $1::bigint" : " where id > $1::bigint") +
                            " and id <= $2::bigint and in_status = '' order by id limit $3::bigint",
-                       {position.empty() ? task.range_from : pg::Text(position), task.range_to, std::to_string(context_.most_rows)},
-                       kinds_, context_.limit);
-    std::int64_t seen = 0;
-    claim.exhausted = true;
-    while (rows.next()) {
+                       {position.empty() ? task.range_from : pg::Text(position), task.range_to, std::to_string(most)}, kinds_, context_.limit);
+    while (!full && rows.next()) {
       seen++;
-      std::string id = std::to_string(rows[k_id].integer);
-      if (claim.from.empty()) claim.from = {id};
-      claim.to = {std::move(id)};
-      if (boundary.includes(static_cast<std::uint32_t>(rows[k_xmin].integer))) {
+      position = std::to_string(rows[k_id].integer);
+      if (claim.from.empty()) claim.from = {position};
+      pg::RowVersion const row{rows[k_tid].integer, static_cast<std::uint32_t>(rows[k_xmin].integer)};
+      if (boundary.includes(row.xmin)) {
         Refusal refusal;
         switch (encode(rows, batch, refusal)) {
-          case Outcome::encoded: claimed.add(rows[k_tid].integer); break;
-          case Outcome::skipped: skipped.add(rows[k_tid].integer); break;
-          case Outcome::refused: refused.add(rows[k_tid].integer); refusals.push_back(std::move(refusal)); break;
+          case Outcome::encoded: batch.rows.push_back(row); break;
+          case Outcome::skipped: skipped.push_back(row); break;
+          case Outcome::refused: refused.push_back(row); refusals.push_back(std::move(refusal)); break;
         }
       }
-      if (batch.messages.size() >= context_.most_bytes || refusals.size() >= k_most_refusals) {
-        claim.exhausted = false;
-        break;
-      }
+      full = batch.messages.size() >= context_.most_bytes || refusals.size() >= k_most_refusals;
     }
-    if (seen == context_.most_rows) claim.exhausted = false;
+    claim.exhausted = !full && seen < most;
+    left -= seen;
   }
-  mark(claimed, "ON_WORK");
+  if (!claim.from.empty()) claim.to = {position};
+  claim.rows = static_cast<std::int64_t>(batch.rows.size());
+  claim.skipped = static_cast<std::int64_t>(skipped.size());
+  claim.refused = static_cast<std::int64_t>(refused.size());
+  mark(batch.rows, "ON_WORK");
   mark(skipped, "SKIPPED");
   mark(refused, "ERROR");
   write_refusals(context_, refusals);
-  claim.rows = claimed.count;
-  claim.skipped = skipped.count;
-  claim.refused = refused.count;
   return claim;
 }
 
-void FieldsSource::mark(const TidList &rows, const char *status) {
-  if (rows.count == 0) return;
-  pg::AsRole const as_owner(context_.table.owner);
-  std::uint64_t const touched =
-      pg::execute("update " + context_.table.quoted + " set in_status = $1, occupied_id = $2::bigint, occupied_at = clock_timestamp() "
-                  "where ctid = any ($3::tid[])",
-                  {status, std::to_string(context_.migration), rows.literal()}).processed;
-  if (touched != static_cast<std::uint64_t>(rows.count)) throw Error("40001", "rows changed while they were claimed");
+void FieldsSource::mark(std::vector<pg::RowVersion> &rows, const char *status) {
+  if (rows.empty()) return;
+  std::string const now = pg::execute("select clock_timestamp()").text();
+  claim_rows(context_.table, rows, {{"in_status", status}, {"occupied_id", std::to_string(context_.migration)}, {"occupied_at", now}});
+}
+
+namespace {
+constexpr const char *k_claimed = " where id between $1::bigint and $2::bigint and in_status = 'ON_WORK' and occupied_id = $3::bigint";
+const char *unchanged() { return MIGRATOR_MUTATION("changed_rows_pass") ? "" : " and xmin = $4::xid"; }
 }
 
 std::vector<pg::Text> FieldsSource::range(const Chunk &chunk) const {
   return {chunk.from.at(0), chunk.to.at(0), std::to_string(context_.migration), chunk.claim_xid};
 }
 
-namespace {
-constexpr const char *k_claimed = " where id between $1::bigint and $2::bigint and in_status = 'ON_WORK' and occupied_id = $3::bigint";
-const char *unchanged() { return MIGRATOR_MUTATION("changed_rows_pass") ? "" : " and xmin = $4::xid"; }
+ClaimedRows FieldsSource::claimed(const Chunk &chunk) const {
+  std::vector<pg::Text> parameters = range(chunk);
+  parameters.pop_back();
+  return {context_.table, k_claimed, parameters, chunk.claim_xid, {{"in_status", ""}, {"occupied_id", {}}, {"occupied_at", {}}}};
 }
 
 void FieldsSource::read_again(const Chunk &chunk, Batch &batch) {
@@ -188,21 +197,6 @@ void FieldsSource::read_again(const Chunk &chunk, Batch &batch) {
   while (rows.next())
     if (encode(rows, batch, refusal) != Outcome::encoded)
       throw Error(sqlstate::internal, "a claimed row cannot be encoded any more: " + refusal.reason);
-}
-
-std::int64_t FieldsSource::finish(const Chunk &chunk) {
-  pg::AsRole const as_owner(context_.table.owner);
-  auto const done = static_cast<std::int64_t>(
-      pg::execute("update " + context_.table.quoted + " set in_status = 'DONE'" + k_claimed + unchanged(), range(chunk)).processed);
-  release(chunk);
-  return done;
-}
-
-void FieldsSource::release(const Chunk &chunk) {
-  pg::AsRole const as_owner(context_.table.owner);
-  std::vector<pg::Text> parameters = range(chunk);
-  parameters.pop_back();
-  pg::execute("update " + context_.table.quoted + " set in_status = '', occupied_id = null, occupied_at = null" + k_claimed, parameters);
 }
 
 void FieldsSource::refuse(const Chunk &chunk, const std::vector<Refusal> &refusals) {

@@ -39,14 +39,14 @@ bool LinksSource::encode(const pg::RowCursor &row, Batch &batch, Refusal &refusa
     return false;
   }
   batch.messages.append({context_.topic, owner.text, value_});
-  batch.keys.push_back({std::string(owner.raw), std::string(target.raw)});
+  batch.keys.append({owner.raw, target.raw});
   return true;
 }
 
 Claim LinksSource::claim(const migration::Task &task, Batch &batch) {
   Claim claim;
   pg::Boundary const boundary(context_.boundary);
-  TidList claimed, refused;
+  std::vector<pg::RowVersion> refused;
   std::vector<Refusal> refusals;
   std::string const limit = " order by " + context_.table.owner_column + ", " + context_.table.target_column + " limit ";
   {
@@ -66,12 +66,13 @@ Claim LinksSource::claim(const migration::Task &task, Batch &batch) {
       Key key{std::string(rows[k_owner].raw), std::string(rows[k_target].raw)};
       if (claim.from.empty()) claim.from = key;
       claim.to = std::move(key);
-      if (boundary.includes(static_cast<std::uint32_t>(rows[k_xmin].integer))) {
+      pg::RowVersion const row{rows[k_tid].integer, static_cast<std::uint32_t>(rows[k_xmin].integer)};
+      if (boundary.includes(row.xmin)) {
         Refusal refusal;
         if (encode(rows, batch, refusal)) {
-          claimed.add(rows[k_tid].integer);
+          batch.rows.push_back(row);
         } else {
-          refused.add(rows[k_tid].integer);
+          refused.push_back(row);
           refusals.push_back(std::move(refusal));
         }
       }
@@ -82,20 +83,12 @@ Claim LinksSource::claim(const migration::Task &task, Batch &batch) {
     }
     if (seen == context_.most_rows) claim.exhausted = false;
   }
-  mark(claimed, "ON_WORK");
-  mark(refused, "ERROR");
   write_refusals(context_, refusals);
-  claim.rows = claimed.count;
-  claim.refused = refused.count;
+  claim.rows = static_cast<std::int64_t>(batch.rows.size());
+  claim.refused = static_cast<std::int64_t>(refused.size());
+  claim_rows(context_.table, batch.rows, {{"in_status", "ON_WORK"}});
+  claim_rows(context_.table, refused, {{"in_status", "ERROR"}});
   return claim;
-}
-
-void LinksSource::mark(const TidList &rows, const char *status) {
-  if (rows.count == 0) return;
-  pg::AsRole const as_owner(context_.table.owner);
-  std::uint64_t const touched = pg::execute("update " + context_.table.quoted + " set in_status = $1 where ctid = any ($2::tid[])",
-                                            {status, rows.literal()}).processed;
-  if (touched != static_cast<std::uint64_t>(rows.count)) throw Error("40001", "rows changed while they were claimed");
 }
 
 std::vector<pg::Text> LinksSource::range(const Chunk &chunk) const {
@@ -111,19 +104,10 @@ void LinksSource::read_again(const Chunk &chunk, Batch &batch) {
     if (!encode(rows, batch, refusal)) throw Error(sqlstate::internal, "a claimed link cannot be encoded any more: " + refusal.reason);
 }
 
-std::int64_t LinksSource::finish(const Chunk &chunk) {
-  pg::AsRole const as_owner(context_.table.owner);
-  auto const done = static_cast<std::int64_t>(
-      pg::execute("update " + context_.table.quoted + " set in_status = 'DONE'" + claimed_ + " and xmin = $5::xid", range(chunk)).processed);
-  release(chunk);
-  return done;
-}
-
-void LinksSource::release(const Chunk &chunk) {
-  pg::AsRole const as_owner(context_.table.owner);
+ClaimedRows LinksSource::claimed(const Chunk &chunk) const {
   std::vector<pg::Text> parameters = range(chunk);
   parameters.pop_back();
-  pg::execute("update " + context_.table.quoted + " set in_status = ''" + claimed_, parameters);
+  return {context_.table, claimed_, parameters, chunk.claim_xid, {{"in_status", ""}}};
 }
 
 void LinksSource::refuse(const Chunk &chunk, const std::vector<Refusal> &refusals) {

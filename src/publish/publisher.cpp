@@ -176,8 +176,8 @@ bool Publisher::claim(Stage stage) {
   std::unique_ptr<Source> source;
   Claim claimed;
   {
-    pg::Transaction transaction(pg::Isolation::repeatable_read);
-    // What is paused or cancelled before the claim's snapshot is not claimed for.
+    pg::Transaction transaction;
+    // What was paused or cancelled by now is not claimed for.
     if (pg::execute("select from migrator.migration where id = $1::bigint and state = 'RUNNING' and not paused", {number(run_.id())}).processed == 0)
       return false;
     source = make_source(stage, context(*table, limit(*table)));
@@ -226,9 +226,9 @@ bool Publisher::claim(Stage stage) {
 // The chunk is claimed, its messages are in the batch. On return it is DONE; every other outcome is thrown, and
 // then what Kafka decided is asked by recovery.
 void Publisher::publish(const Chunk &chunk, Source &source) {
-  if (batch_.keys.empty()) {  // everything was changed or deleted since the claim
+  if (batch_.keys.size() == 0) {  // everything was changed or deleted since the claim
     pg::Transaction transaction;
-    finish(transaction, run_.layout(), chunk, source, -1);
+    finish(transaction, run_.layout(), chunk, source, {}, -1);
     return;
   }
   std::string marker;
@@ -241,7 +241,7 @@ void Publisher::publish(const Chunk &chunk, Source &source) {
   }
   if (MIGRATOR_MUTATION("finish_before_kafka")) {
     pg::Transaction transaction;
-    finish(transaction, run_.layout(), chunk, source, -1);
+    finish(transaction, run_.layout(), chunk, source, {}, -1);
   }
   ask();
   std::uint32_t const deadline = kafka_deadline();
@@ -253,7 +253,7 @@ void Publisher::publish(const Chunk &chunk, Source &source) {
     wire::Committed const committed = wire::decode<wire::Committed>(answer.payload);
     {
       pg::Transaction transaction;
-      finish(transaction, run_.layout(), chunk, source, committed.marker_offset);
+      finish(transaction, run_.layout(), chunk, source, batch_.rows, committed.marker_offset);
     }
     MIGRATOR_FAILPOINT("after_finish");
     if (committed.tainted) {
@@ -270,7 +270,7 @@ void Publisher::publish(const Chunk &chunk, Source &source) {
     refuse(chunk, source, failed);
     if (MIGRATOR_MUTATION("refusal_ends_chunk")) {
       pg::Transaction transaction;
-      finish(transaction, run_.layout(), chunk, source, -1);
+      finish(transaction, run_.layout(), chunk, source, {}, -1);
     }
     return;  // what is left of the chunk is published after recovery
   }
@@ -279,8 +279,8 @@ void Publisher::publish(const Chunk &chunk, Source &source) {
 
 // The second half of the protocol: what Kafka has committed becomes DONE. Commits the transaction.
 void Publisher::finish(pg::Transaction &transaction, const migration::Layout &layout, const Chunk &chunk, Source &source,
-                       std::int64_t marker_offset) {
-  std::int64_t const done = source.finish(chunk);
+                       const std::vector<pg::RowVersion> &rows, std::int64_t marker_offset) {
+  std::int64_t const done = source.finish(chunk, rows);
   pg::execute("update migrator.chunk set state = 'DONE', rows = $2::bigint, finish_xid = pg_current_xact_id()::xid, "
               "marker_offset = nullif($3::bigint, -1), finished_at = clock_timestamp() where id = $1::uuid and state = 'CLAIMED'",
               {chunk.id, number(done), number(marker_offset)});

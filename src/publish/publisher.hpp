@@ -31,7 +31,7 @@ private:
   void recover(const wire::Opened &opened);
   void publish(const Chunk &chunk, Source &source);
   void finish(pg::Transaction &transaction, const migration::Layout &layout, const Chunk &chunk, Source &source,
-              std::int64_t marker_offset);
+              const std::vector<pg::RowVersion> &rows, std::int64_t marker_offset);
   void settle_chunk(const Chunk &chunk, std::optional<std::int64_t> marker_offset);
   void refuse(const Chunk &chunk, Source &source, const wire::Failed &failed);
   std::optional<Chunk> claimed_chunk();

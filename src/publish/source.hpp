@@ -2,30 +2,64 @@
 // Where messages come from: rows with simple fields, links, reference checks. Each kind claims a piece of its
 // table, can read a claimed piece again, and sets its rows to their final status.
 //
-// All of it runs in the caller's transaction. A claim runs in REPEATABLE READ: what it read is what it marks, or
-// the transaction fails with 40001 and is repeated.
+// All of it runs in the caller's READ COMMITTED transaction. What a claim read is what it marks, or it fails with 40001 and is repeated.
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "migration/layout.hpp"
 #include "migration/task.hpp"
+#include "pg/row_update.hpp"
 #include "wire/codec.hpp"
 
 namespace migrator::publish {
 
 using Key = std::vector<std::string>;  // of a row: {id}, {owner, target}; of a check {owner}; as the database has it
 
+// Many keys of as many parts each, in one piece of memory.
+class Keys {
+public:
+  void append(std::initializer_list<std::string_view> key) {
+    parts_ = key.size();
+    for (std::string_view part : key) {
+      bytes_ += part;
+      ends_.push_back(bytes_.size());
+    }
+  }
+  std::size_t size() const noexcept { return ends_.size() / parts_; }
+  Key operator[](std::size_t index) const {
+    Key key;
+    for (std::size_t part = index * parts_; part < (index + 1) * parts_; part++) {
+      std::size_t const start = part == 0 ? 0 : ends_[part - 1];
+      key.emplace_back(bytes_, start, ends_[part] - start);
+    }
+    return key;
+  }
+  void clear() noexcept {
+    bytes_.clear();
+    ends_.clear();
+  }
+
+private:
+  std::size_t parts_ = 1;
+  std::string bytes_;
+  std::vector<std::size_t> ends_;
+};
+
 // What one transaction publishes. Its memory is used again for the next one.
 struct Batch {
   wire::MessagesWriter messages;
-  std::vector<Key> keys;  // of the row behind each message, in order
+  Keys keys;                         // of the row behind each message, in order
+  std::vector<pg::RowVersion> rows;  // all that a claim has set to ON_WORK for it; none where they are not known
 
   void clear() {
     messages.clear();
     keys.clear();
+    rows.clear();
   }
 };
 
@@ -81,8 +115,9 @@ public:
   // The next piece of the task after its position. Fills the batch.
   virtual Claim claim(const migration::Task &task, Batch &batch) = 0;
   virtual void read_again(const Chunk &chunk, Batch &batch) = 0;
-  // Sets the chunk's rows to DONE and gives back those that somebody changed meanwhile. Returns the former.
-  virtual std::int64_t finish(const Chunk &chunk) = 0;
+  // Sets the chunk's rows to DONE and gives back those that somebody changed meanwhile. Returns the number of the former.
+  // rows: Batch::rows of the chunk, or none: then they are looked for.
+  virtual std::int64_t finish(const Chunk &chunk, std::vector<pg::RowVersion> rows) = 0;
   // Gives the rows back unpublished.
   virtual void release(const Chunk &chunk) = 0;
   // Sets rows of a claimed chunk to ERROR.

@@ -2,6 +2,7 @@
 // The three kinds of Source; see publish/source.hpp.
 
 #include "pg/row_cursor.hpp"
+#include "publish/claimed_rows.hpp"
 #include "publish/source.hpp"
 
 namespace migrator::publish {
@@ -9,33 +10,22 @@ namespace migrator::publish {
 // Rows are written to err one by one; so many of them end a claim early.
 inline constexpr std::size_t k_most_refusals = 10000;
 
-// Physical addresses of rows, as the text of a tid[].
-struct TidList {
-  std::string text;
-  std::int64_t count = 0;
-
-  void add(std::int64_t tid) {
-    text += count++ == 0 ? "{\"" : ",\"";
-    text += pg::tid_text(tid) + "\"";
-  }
-  std::string literal() const { return text + "}"; }
-};
-
 class FieldsSource final : public Source {
 public:
   explicit FieldsSource(const Context &context);
   const char *kind() const noexcept override { return "FIELDS"; }
   Claim claim(const migration::Task &task, Batch &batch) override;
   void read_again(const Chunk &chunk, Batch &batch) override;
-  std::int64_t finish(const Chunk &chunk) override;
-  void release(const Chunk &chunk) override;
+  std::int64_t finish(const Chunk &chunk, std::vector<pg::RowVersion> rows) override { return claimed(chunk).finish(std::move(rows)); }
+  void release(const Chunk &chunk) override { claimed(chunk).release(); }
   void refuse(const Chunk &chunk, const std::vector<Refusal> &refusals) override;
 
 private:
   enum class Outcome { encoded, skipped, refused };
   Outcome encode(const pg::RowCursor &row, Batch &batch, Refusal &refusal);
-  void mark(const TidList &rows, const char *status);
+  void mark(std::vector<pg::RowVersion> &rows, const char *status);
   std::vector<pg::Text> range(const Chunk &chunk) const;
+  ClaimedRows claimed(const Chunk &chunk) const;
 
   Context context_;
   Names names_;
@@ -52,14 +42,14 @@ public:
   const char *kind() const noexcept override { return "LINKS"; }
   Claim claim(const migration::Task &task, Batch &batch) override;
   void read_again(const Chunk &chunk, Batch &batch) override;
-  std::int64_t finish(const Chunk &chunk) override;
-  void release(const Chunk &chunk) override;
+  std::int64_t finish(const Chunk &chunk, std::vector<pg::RowVersion> rows) override { return claimed(chunk).finish(std::move(rows)); }
+  void release(const Chunk &chunk) override { claimed(chunk).release(); }
   void refuse(const Chunk &chunk, const std::vector<Refusal> &refusals) override;
 
 private:
   bool encode(const pg::RowCursor &row, Batch &batch, Refusal &refusal);
-  void mark(const TidList &rows, const char *status);
   std::vector<pg::Text> range(const Chunk &chunk) const;
+  ClaimedRows claimed(const Chunk &chunk) const;
 
   Context context_;
   Names names_;
@@ -74,7 +64,7 @@ public:
   const char *kind() const noexcept override { return "CHECK"; }
   Claim claim(const migration::Task &task, Batch &batch) override;
   void read_again(const Chunk &chunk, Batch &batch) override;
-  std::int64_t finish(const Chunk &chunk) override;
+  std::int64_t finish(const Chunk &chunk, std::vector<pg::RowVersion>) override;
   void release(const Chunk &) override {}
   void refuse(const Chunk &chunk, const std::vector<Refusal> &refusals) override;
 

@@ -15,10 +15,15 @@ def test_no_space_for_tables(broker: Broker, make_topic: Callable[..., str]) -> 
         cluster.keep_tables_on(disk)
         with cluster.database("migrator") as database:
             load = Load(database, broker, make_topic(), rows=6000)
+            # Every status needs room that the table does not have yet.
+            database.execute("alter table in_tables.in_buyer set (fillfactor = 100)")
+            database.execute("vacuum full in_tables.in_buyer")
             migration = load.company.start_run()
             load.wait_for_chunks(1)
+            database.execute("select migrator.pause_migration(%s)", load.company.code)  # until the disk is full
             workers = load.workers("runner") + load.workers("publisher")
             with filled(disk):
+                database.execute("select migrator.resume_migration(%s)", load.company.code)
                 wait_until(lambda: "No space left" in (load.company.waiting() or ""), 30, "the reason is visible")
                 assert load.workers("runner") + load.workers("publisher") == workers  # none has ended for it
             load.complete(migration)

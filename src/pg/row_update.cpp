@@ -1,0 +1,170 @@
+#include "pg/prelude.hpp"
+
+#include <cstring>
+#include <set>
+
+#include "pg/guard.hpp"
+#include "pg/row_cursor.hpp"
+#include "pg/row_update.hpp"
+#include "pg/spi.hpp"
+
+namespace migrator::pg {
+namespace {
+
+// What is set, as plain data.
+struct Column {
+  const char *name;
+  const char *text;  // null: null
+  int index;         // of the attribute, from 0
+  ::Datum value;
+};
+
+// Nothing of the table but its indexes has to be served when a row changes.
+bool plain(Relation table, const Column *columns, std::size_t count) {
+  const FormData_pg_class *form = table->rd_rel;
+  const TupleConstr *constraints = table->rd_att->constr;
+  if (form->relkind != RELKIND_RELATION || table->rd_tableam != GetHeapamTableAmRoutine() || form->relispartition || form->relhassubclass || form->relrowsecurity || table->rd_rules != nullptr ||
+      table->trigdesc != nullptr || form->relowner != GetUserId() ||
+      (constraints != nullptr && (constraints->num_check > 0 || constraints->has_generated_stored)))
+    return false;
+  for (std::size_t i = 0; i < count; i++)
+    if (columns[i].text == nullptr && TupleDescAttr(table->rd_att, columns[i].index)->attnotnull) return false;
+  return true;
+}
+
+// False: there is no such column, which the statement then says.
+bool find_columns(Relation table, Column *columns, std::size_t count) {
+  for (std::size_t i = 0; i < count; i++) {
+    columns[i].index = attnameAttNum(table, columns[i].name, false) - 1;
+    if (columns[i].index < 0) return false;
+  }
+  return true;
+}
+
+void read_values(Relation table, Column *columns, std::size_t count) {
+  for (std::size_t i = 0; i < count; i++) {
+    if (columns[i].text == nullptr) continue;
+    const FormData_pg_attribute *attribute = TupleDescAttr(table->rd_att, columns[i].index);
+    Oid input = InvalidOid, parameter = InvalidOid;
+    getTypeInputInfo(attribute->atttypid, &input, &parameter);
+    columns[i].value = OidInputFunctionCall(input, const_cast<char *>(columns[i].text), parameter, attribute->atttypmod);
+  }
+}
+
+// The same as the executor does for a table without triggers and the like; after ExecSimpleRelationUpdate of
+// execReplication.c, except that a conflict is no error.
+std::uint64_t update_directly(Relation table, RowVersion *rows, std::size_t count, const Column *columns, std::size_t column_count,
+                              const Column &now) {
+  CheckCmdReplicaIdentity(table, CMD_UPDATE);
+  EState *state = CreateExecutorState();
+  ResultRelInfo *target = makeNode(ResultRelInfo);
+  InitResultRelInfo(target, table, 0, nullptr, 0);
+  ExecOpenIndices(target, false);
+  TupleTableSlot *old = table_slot_create(table, nullptr);
+  TupleTableSlot *fresh = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsVirtual);
+  const FormData_pg_attribute *judged = TupleDescAttr(RelationGetDescr(table), now.index);
+  int const attributes = RelationGetNumberOfAttributes(table);
+  CommandCounterIncrement();
+  PushActiveSnapshot(GetTransactionSnapshot());
+  Snapshot const snapshot = GetActiveSnapshot();
+  CommandId const command = GetCurrentCommandId(true);
+  BlockNumber const blocks = RelationGetNumberOfBlocks(table);
+  BlockNumber pruned = InvalidBlockNumber;
+  std::uint64_t changed = 0;
+  for (std::size_t i = 0; i < count; i++) {
+    CHECK_FOR_INTERRUPTS();
+    auto const block = static_cast<BlockNumber>(rows[i].tid >> 16);
+    if (block >= blocks) continue;  // cut off with the rows that were there
+    if (block != pruned) {          // as a scan would, so that there is room beside the old versions
+      Buffer const buffer = ReadBuffer(table, block);
+      heap_page_prune_opt(table, buffer);
+      ReleaseBuffer(buffer);
+      pruned = block;
+    }
+    ItemPointerData tid;
+    ItemPointerSet(&tid, block, static_cast<OffsetNumber>(rows[i].tid & 0xffff));
+    if (!table_tuple_fetch_row_version(table, &tid, snapshot, old)) continue;
+    bool null = false;
+    if (DatumGetTransactionId(slot_getsysattr(old, MinTransactionIdAttributeNumber, &null)) != rows[i].xmin) continue;
+    slot_getallattrs(old);
+    if (old->tts_isnull[now.index] != (now.text == nullptr) ||
+        (now.text != nullptr && !datum_image_eq(old->tts_values[now.index], now.value, judged->attbyval, judged->attlen)))
+      continue;
+    ExecClearTuple(fresh);
+    std::memcpy(fresh->tts_values, old->tts_values, sizeof(::Datum) * static_cast<std::size_t>(attributes));
+    std::memcpy(fresh->tts_isnull, old->tts_isnull, sizeof(bool) * static_cast<std::size_t>(attributes));
+    for (std::size_t k = 0; k < column_count; k++) {
+      fresh->tts_values[columns[k].index] = columns[k].value;
+      fresh->tts_isnull[columns[k].index] = columns[k].text == nullptr;
+    }
+    ExecStoreVirtualTuple(fresh);
+    TM_FailureData failure;
+    LockTupleMode mode;
+    IndexesToUpdate indexes = k_no_index;
+    TM_Result const result = table_tuple_update(table, &tid, fresh, command, snapshot, InvalidSnapshot, true, &failure, &mode, &indexes);
+    if (result == TM_Ok) {
+      rows[changed++] = {tid_number(&fresh->tts_tid), GetCurrentTransactionId()};
+      if (target->ri_NumIndices > 0 && indexes != k_no_index) insert_index_entries(target, fresh, state, indexes);
+      ResetPerTupleExprContext(state);
+    } else if (IsolationUsesXactSnapshot()) {
+      ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("could not serialize access due to concurrent update")));
+    }
+  }
+  PopActiveSnapshot();
+  ExecDropSingleTupleTableSlot(old);
+  ExecDropSingleTupleTableSlot(fresh);
+  ExecCloseIndices(target);
+  FreeExecutorState(state);
+  CommandCounterIncrement();
+  return changed;
+}
+
+std::uint64_t update_by_statement(const std::string &table, const std::vector<RowVersion> &rows, const Setting &now, const std::vector<Setting> &settings) {
+  std::string assignments, tids = "{", xmins = "{";
+  for (const Setting &setting : settings)
+    assignments += (assignments.empty() ? "" : ", ") + quote_identifier(setting.column) + " = " +
+                   (setting.value ? quote_literal(*setting.value) : std::string("null"));  // of the column's type, as any literal
+  std::set<std::uint32_t> writers;
+  for (const RowVersion &row : rows) {
+    tids += (tids.size() > 1 ? ",\"" : "\"") + tid_text(row.tid) + "\"";
+    if (writers.insert(row.xmin).second) xmins += (xmins.size() > 1 ? "," : "") + std::to_string(row.xmin);
+  }
+  return execute("update " + table + " set " + assignments + " where ctid = any ($1::tid[]) and xmin = any ($2::xid[]) and " +
+                     quote_identifier(now.column) + " is not distinct from " + (now.value ? quote_literal(*now.value) : std::string("null")),
+                 {tids + "}", xmins + "}"})
+      .processed;
+}
+
+}  // namespace
+
+std::uint64_t update_rows(const std::string &table, std::vector<RowVersion> &rows, const Setting &now, const std::vector<Setting> &settings) {
+  if (rows.empty()) return 0;
+  std::vector<Column> columns;
+  auto const add = [&](const Setting &setting) { columns.push_back({setting.column.c_str(), setting.value ? setting.value->c_str() : nullptr, 0, 0}); };
+  for (const Setting &setting : settings) add(setting);
+  add(now);
+  struct Outcome {
+    bool direct;
+    std::uint64_t changed;
+  };
+  const char *name = table.c_str();
+  Column *const column_data = columns.data();
+  std::size_t const column_count = columns.size();
+  RowVersion *const row_data = rows.data();
+  std::size_t const row_count = rows.size();
+  Outcome const outcome = call([&] {
+    Relation const relation = table_openrv(makeRangeVarFromNameList(qualified_name(name)), RowExclusiveLock);
+    Outcome result{find_columns(relation, column_data, column_count) && plain(relation, column_data, column_count), 0};
+    if (result.direct) {
+      read_values(relation, column_data, column_count);
+      result.changed = update_directly(relation, row_data, row_count, column_data, column_count - 1, column_data[column_count - 1]);
+    }
+    table_close(relation, NoLock);
+    return result;
+  });
+  std::uint64_t const changed = outcome.direct ? outcome.changed : update_by_statement(table, rows, now, settings);
+  rows.resize(outcome.direct ? changed : 0);
+  return changed;
+}
+
+}  // namespace migrator::pg

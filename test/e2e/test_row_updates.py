@@ -1,0 +1,83 @@
+"""How the status gets into the rows: whatever a supplier has made of the in-table, and whatever happens to it meanwhile."""
+
+from collections.abc import Callable
+
+import pytest
+from harness import Broker, Cluster, Database
+from helpers import Company, bo, document, field
+from helpers.failpoints import stopped_at
+
+ROWS = 50
+TRIGGER = """
+    create table in_tables.seen (id bigint, status text);
+    grant insert on in_tables.seen to public;
+    create function in_tables.note() returns trigger language plpgsql as
+      $$ begin insert into in_tables.seen values (new.id, new.in_status); return new; end $$;
+    create trigger note before update on in_tables.in_thing for each row execute function in_tables.note()"""
+
+
+@pytest.fixture
+def company(database: Database, broker: Broker, make_topic: Callable[..., str]) -> Company:
+    company = Company(database, broker, make_topic(), document(bo("Thing", field("Name"))), workers=1, copy_days=0)
+    company.supply("insert into in_thing (in_id, name) select 't' || i, 'Name ' || i from generate_series(1, %s) i", ROWS)
+    return company
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "alter table in_tables.in_thing add check (in_status <> 'x')",
+        "alter table in_tables.in_thing add upper_name text generated always as (upper(name)) stored",
+        "alter table in_tables.in_thing enable row level security, force row level security;"
+        "create policy all_rows on in_tables.in_thing using (true)",
+        "alter table in_tables.in_thing alter occupied_id type numeric, alter in_status type text",
+        "alter table in_tables.in_thing set (fillfactor = 100)",
+    ],
+)
+def test_a_table_that_somebody_changed(company: Company, change: str) -> None:
+    company.database.execute(change)
+    company.migrate()
+    assert company.statuses("in_thing") == {"DONE": ROWS}
+    assert len([m for m in company.messages() if '"fields"' in (m.value or "")]) == ROWS
+
+
+def test_triggers_see_each_status(company: Company) -> None:
+    company.database.execute(TRIGGER)
+    company.migrate()
+    seen = company.database.query("select status, count(distinct id) from in_tables.seen group by 1 order by 1")
+    assert seen == [("DONE", ROWS), ("ON_WORK", ROWS)]
+
+
+@pytest.mark.parametrize("columns", ["(in_status)", "(occupied_id)", "(id) where in_status = 'DONE'", "(lower(in_status))"])
+def test_indexes_know_the_new_status(company: Company, columns: str) -> None:
+    company.database.execute(f"create index by_status on in_tables.in_thing {columns}")
+    migration = company.migrate()
+    with company.database.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("set enable_seqscan = off; set enable_bitmapscan = off; set enable_indexonlyscan = off")
+        condition = {
+            "(in_status)": "in_status = 'DONE'",
+            "(occupied_id)": f"occupied_id = {migration}",
+            "(id) where in_status = 'DONE'": "id > 0 and in_status = 'DONE'",
+            "(lower(in_status))": "lower(in_status) = 'done'",
+        }[columns]
+        cursor.execute(f"explain select from in_tables.in_thing where {condition}")
+        assert "by_status" in str(cursor.fetchall())
+        cursor.execute(f"select count(*) from in_tables.in_thing where {condition}")
+        assert cursor.fetchone() == (ROWS,)
+    connection.close()
+
+
+def test_a_table_that_is_rewritten_meanwhile(failpoint_cluster: Cluster, broker: Broker, make_topic: Callable[..., str]) -> None:
+    """Other rows of the claim lie at the addresses that the publisher remembers, and half of them had nothing to send."""
+    with failpoint_cluster.database("migrator") as database:
+        company = Company(database, broker, make_topic(), document(bo("Thing", field("Name"))), workers=1, copy_days=0)
+        database.execute("alter table in_tables.in_thing set (fillfactor = 100)")
+        company.supply("insert into in_thing (in_id, in_status) select 'a' || i, 'DONE' from generate_series(1, 100) i")
+        company.supply("insert into in_thing (in_id, name) select 't' || 1000 - i, case when i % 2 = 0 then 'Name' end from generate_series(1, 50) i")
+        company.announce_load()
+        migration = company.start_run()
+        with stopped_at(failpoint_cluster, "after_marker"):
+            database.execute("cluster in_tables.in_thing using in_thing_in_id_idx")
+        company.wait_for(migration)
+        found = company.in_schema("select in_status, count(*), count(name) from {}.in_thing group by 1 order by 1")
+        assert found == [("DONE", 125, 25), ("SKIPPED", 25, 0)]
