@@ -365,3 +365,78 @@ grant select on migrator.in_topic, migrator.in_partition, migrator.in_consumptio
   in_migration.from_kafka_to_mongo_tracking, in_migration.timings to migrator_reader;
 grant insert (company, topic), update (topic), delete on migrator.in_topic to migrator_admin;
 grant update (value) on migrator.dead_letter to migrator_admin;
+
+-- Stretches of ten seconds in which the consumers were busy, by their number.
+create or replace view migrator.consumption_speed as
+  select company, consumers, round(percentile_cont(0.5) within group (order by messages)::numeric) as messages_per_second, count(*)::integer as samples,
+         max(ended_at) as ended_at
+  from (select company, count(distinct worker)::integer as consumers, sum(received_counter) / 10.0 as messages, max(finished_at) as ended_at,
+               extract(epoch from sum(finished_at - started_at)) / (10 * count(distinct worker)) as busy
+        from in_migration.from_kafka_to_mongo_tracking group by company, floor(extract(epoch from finished_at) / 10)) as stretch
+  where busy >= 0.7
+  group by company, consumers;
+comment on view migrator.consumption_speed is 'Speed of consumption by the number of consumers, from stretches of ten seconds in which they were busy at least 70 per cent of the time.';
+comment on column migrator.consumption_speed.company is 'Code of the company.';
+comment on column migrator.consumption_speed.consumers is 'Consumers that were at work.';
+comment on column migrator.consumption_speed.messages_per_second is 'Messages a second, all consumers together: median of the stretches.';
+comment on column migrator.consumption_speed.samples is 'Number of stretches.';
+comment on column migrator.consumption_speed.ended_at is 'End of the last one.';
+grant select on migrator.consumption_speed to migrator_reader;
+
+-- The next divisor of the partitions as long as it pays, as the source advises; here from what was measured.
+create or replace function migrator.advise_consumers(company text,
+    out consumers integer, out advised integer, out messages_per_second numeric, out bottleneck text, out reason text)
+  language plpgsql stable strict security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  worth_it constant numeric := 1.1;  -- what more consumers must bring at least
+  partitions integer;
+  last migrator.consumption_speed;
+  fewer integer;
+  more integer;
+  of_fewer numeric;
+  of_more numeric;
+begin
+  select c.consumers into consumers from migrator.company c where c.code = advise_consumers.company;
+  if consumers is null then
+    raise undefined_object using message = format('company "%s" does not exist', company), hint = 'See migrator.company.';
+  end if;
+  select count(*) into partitions from migrator.in_partition p where p.company = advise_consumers.company;
+  select s.* into last from migrator.consumption_speed s where s.company = advise_consumers.company order by s.ended_at desc limit 1;
+  if last.company is null then
+    advised := consumers;
+    reason := 'nothing is measured yet: consumers must have been busy for ten seconds';
+    return;
+  end if;
+  messages_per_second := last.messages_per_second;
+  select format('%s (%s %% of the consumers'' time)', case step when 'receive' then 'waiting for Kafka' when 'apply' then 'applying to the store' else 'recording offsets' end,
+                round(100 * extract(epoch from sum(duration)) / nullif(extract(epoch from sum(sum(duration)) over ()), 0)))
+  into bottleneck
+  from in_migration.timings t where t.company = advise_consumers.company and t.at > last.ended_at - interval '10 minutes'
+  group by step order by sum(duration) desc limit 1;
+  bottleneck := coalesce(bottleneck, 'not known: company.track_timings is off');
+  select max(n) filter (where n < last.consumers), min(n) filter (where n > last.consumers) into fewer, more
+  from generate_series(1, partitions) n where partitions % n = 0;
+  select s.messages_per_second into of_fewer from migrator.consumption_speed s where s.company = advise_consumers.company and s.consumers = fewer;
+  select s.messages_per_second into of_more from migrator.consumption_speed s where s.company = advise_consumers.company and s.consumers = more;
+  if of_more >= last.messages_per_second * worth_it then
+    advised := more;
+    reason := format('%s consumers applied %s times as many messages a second as %s', more, round(of_more / last.messages_per_second, 2), last.consumers);
+  elsif of_more is not null then
+    advised := last.consumers;
+    reason := format('%s consumers applied only %s times as many messages a second as %s', more, round(of_more / last.messages_per_second, 2), last.consumers);
+  elsif last.messages_per_second < of_fewer * worth_it then
+    advised := fewer;
+    reason := format('%s consumers applied only %s times as many messages a second as %s', last.consumers, round(last.messages_per_second / of_fewer, 2), fewer);
+  elsif more is null then
+    advised := last.consumers;
+    reason := format('there are %s partitions, and a consumer needs one of its own', partitions);
+  else
+    advised := more;
+    reason := format('%s consumers, the next divisor of %s partitions, have not been tried yet', more, partitions);
+  end if;
+end
+$$;
+comment on function migrator.advise_consumers(text) is
+  'How many consumers company.consumers should be, why, and what they spend most of their time on. From measurements alone; changes nothing.';
+revoke all on function migrator.advise_consumers(text) from public;
+grant execute on function migrator.advise_consumers(text) to migrator_reader;

@@ -102,6 +102,7 @@ RowCursor::~RowCursor() {
 
 bool RowCursor::next() {
   if (batch_ == nullptr || row_ == table_of(batch_)->numvals) {
+    auto const start = std::chrono::steady_clock::now();
     call([&] {
       if (batch_ != nullptr) SPI_freetuptable(table_of(batch_));
       batch_ = nullptr;
@@ -109,6 +110,7 @@ bool RowCursor::next() {
       SPI_cursor_fetch(static_cast<Portal>(portal_), true, k_batch);
       batch_ = SPI_tuptable;
     });
+    fetching_ += std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
     row_ = 0;
     if (table_of(batch_)->numvals == 0) return false;
   }

@@ -2,6 +2,7 @@
 // Rows of a query in bulk: typed values straight from the tuples, one batch of tuples in memory at a time.
 // Lives inside one transaction; whatever it hands out is valid until the next call of next().
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@ public:
   RowCursor &operator=(const RowCursor &) = delete;
 
   bool next();
+  std::chrono::microseconds fetching() const noexcept { return fetching_; }  // time spent in the query itself
   const Value &operator[](std::size_t column) const noexcept { return values_[column]; }
 
 private:
@@ -44,6 +46,7 @@ private:
   void *batch_ = nullptr;   // SPITupleTable
   void *context_ = nullptr; // memory of the current row
   std::uint64_t row_ = 0;
+  std::chrono::microseconds fetching_{0};
   std::vector<Datum> datums_;
   std::vector<char> nulls_;
 };

@@ -79,6 +79,7 @@ std::string CheckSource::encode(const std::vector<std::string> &owners, Batch &b
     bytes += rows[1].text.size() + names_.field.size() + names_.target_bo.size() + 48;
   }
   if (!targets.empty()) flush(current, external_id, part, targets, batch);
+  batch.reading += rows.fetching();
   return owners.back();
 }
 

@@ -12,10 +12,12 @@ pg::Setting const k_on_work{"in_status", "ON_WORK"};
 
 }  // namespace
 
-void claim_rows(const migration::InTable &table, std::vector<pg::RowVersion> &rows, const std::vector<pg::Setting> &settings) {
+std::chrono::microseconds claim_rows(const migration::InTable &table, std::vector<pg::RowVersion> &rows, const std::vector<pg::Setting> &settings) {
+  auto const start = std::chrono::steady_clock::now();
   pg::AsRole const as_owner(table.owner);
   std::size_t const wanted = rows.size();
   if (pg::update_rows(table.quoted, rows, {"in_status", ""}, settings) != wanted) throw Error("40001", "rows changed while they were claimed");
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
 }
 
 std::int64_t ClaimedRows::finish(std::vector<pg::RowVersion> known) const {

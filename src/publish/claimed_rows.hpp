@@ -1,6 +1,7 @@
 #pragma once
 // The rows that a claim has set to ON_WORK, on their way to their next status. Needs a READ COMMITTED transaction.
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -11,7 +12,8 @@
 namespace migrator::publish {
 
 // Throws 40001 if not all of these rows are still as they were read. Puts their new versions in their place, as update_rows does.
-void claim_rows(const migration::InTable &table, std::vector<pg::RowVersion> &rows, const std::vector<pg::Setting> &settings);
+// Returns the time it took.
+std::chrono::microseconds claim_rows(const migration::InTable &table, std::vector<pg::RowVersion> &rows, const std::vector<pg::Setting> &settings);
 
 struct ClaimedRows {
   const migration::InTable &table;

@@ -156,23 +156,22 @@ Claim FieldsSource::claim(const migration::Task &task, Batch &batch) {
       full = batch.messages.size() >= context_.most_bytes || refusals.size() >= k_most_refusals;
     }
     claim.exhausted = !full && seen < most;
+    batch.reading += rows.fetching();
     left -= seen;
   }
   if (!claim.from.empty()) claim.to = {position};
   claim.rows = static_cast<std::int64_t>(batch.rows.size());
   claim.skipped = static_cast<std::int64_t>(skipped.size());
   claim.refused = static_cast<std::int64_t>(refused.size());
-  mark(batch.rows, "ON_WORK");
-  mark(skipped, "SKIPPED");
-  mark(refused, "ERROR");
+  claim.writing = mark(batch.rows, "ON_WORK") + mark(skipped, "SKIPPED") + mark(refused, "ERROR");
   write_refusals(context_, refusals);
   return claim;
 }
 
-void FieldsSource::mark(std::vector<pg::RowVersion> &rows, const char *status) {
-  if (rows.empty()) return;
+std::chrono::microseconds FieldsSource::mark(std::vector<pg::RowVersion> &rows, const char *status) {
+  if (rows.empty()) return {};
   std::string const now = pg::execute("select clock_timestamp()").text();
-  claim_rows(context_.table, rows, {{"in_status", status}, {"occupied_id", std::to_string(context_.migration)}, {"occupied_at", now}});
+  return claim_rows(context_.table, rows, {{"in_status", status}, {"occupied_id", std::to_string(context_.migration)}, {"occupied_at", now}});
 }
 
 namespace {

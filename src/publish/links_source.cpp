@@ -82,12 +82,13 @@ Claim LinksSource::claim(const migration::Task &task, Batch &batch) {
       }
     }
     if (seen == context_.most_rows) claim.exhausted = false;
+    batch.reading += rows.fetching();
   }
   write_refusals(context_, refusals);
   claim.rows = static_cast<std::int64_t>(batch.rows.size());
   claim.refused = static_cast<std::int64_t>(refused.size());
-  claim_rows(context_.table, batch.rows, {{"in_status", "ON_WORK"}});
-  claim_rows(context_.table, refused, {{"in_status", "ERROR"}});
+  claim.writing = claim_rows(context_.table, batch.rows, {{"in_status", "ON_WORK"}});
+  claim.writing += claim_rows(context_.table, refused, {{"in_status", "ERROR"}});
   return claim;
 }
 

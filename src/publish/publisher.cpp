@@ -23,6 +23,12 @@ const char *const k_conflict = "a row is being changed by another session";
 
 std::string number(std::int64_t value) { return std::to_string(value); }
 
+using std::chrono::microseconds;
+microseconds since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - start);
+}
+std::string interval(microseconds time) { return std::to_string(time.count()) + " us"; }
+
 // Thrown to leave a wait when the run was cancelled.
 struct Cancelled {};
 
@@ -182,16 +188,18 @@ bool Publisher::claim(Stage stage) {
       return false;
     source = make_source(stage, context(*table, limit(*table)));
     chunk.kind = source->kind();
+    Clock::time_point const start = Clock::now();
     claimed = source->claim(*task_, batch_);
+    microseconds const encoding = since(start) - batch_.reading - claimed.writing;
     if (!claimed.to.empty()) {
       pg::Result const row = pg::execute(
           "insert into migrator.chunk (id, migration_id, task_id, kind, table_name, range_from, range_to, server, slot, claim_xid, rows, "
-          "rows_skipped, rows_failed, bytes, state, finished_at) values (gen_random_uuid(), $1::bigint, $2::bigint, $3, $4, "
-          "$5::text[], $6::text[], $7, $8::integer, pg_current_xact_id()::xid, $9::bigint, $10::bigint, $11::bigint, $12::bigint, $13, "
-          "case when $13 = 'DONE' then clock_timestamp() end) returning id, claim_xid",
+          "rows_skipped, rows_failed, bytes, reading, encoding, writing, state, finished_at) values (gen_random_uuid(), $1::bigint, $2::bigint, $3, $4, "
+          "$5::text[], $6::text[], $7, $8::integer, pg_current_xact_id()::xid, $9::bigint, $10::bigint, $11::bigint, $12::bigint, $13::interval, $14::interval, $15::interval, $16, "
+          "case when $16 = 'DONE' then clock_timestamp() end) returning id, claim_xid",
           {number(run_.id()), number(task_->id), chunk.kind, chunk.table, key_literal(claimed.from), key_literal(claimed.to),
            run_.layout().server, number(slot_), number(claimed.rows), number(claimed.skipped), number(claimed.refused),
-           number(static_cast<std::int64_t>(batch_.messages.size())), claimed.rows > 0 ? "CLAIMED" : "DONE"});
+           number(static_cast<std::int64_t>(batch_.messages.size())), interval(batch_.reading), interval(encoding), interval(claimed.writing), claimed.rows > 0 ? "CLAIMED" : "DONE"});
       chunk.id = row.text(0);
       chunk.claim_xid = row.text(1);
       chunk.from = claimed.from;
@@ -228,7 +236,7 @@ bool Publisher::claim(Stage stage) {
 void Publisher::publish(const Chunk &chunk, Source &source) {
   if (batch_.keys.size() == 0) {  // everything was changed or deleted since the claim
     pg::Transaction transaction;
-    finish(transaction, run_.layout(), chunk, source, {}, -1);
+    finish(transaction, run_.layout(), chunk, source, {});
     return;
   }
   std::string marker;
@@ -241,7 +249,7 @@ void Publisher::publish(const Chunk &chunk, Source &source) {
   }
   if (MIGRATOR_MUTATION("finish_before_kafka")) {
     pg::Transaction transaction;
-    finish(transaction, run_.layout(), chunk, source, {}, -1);
+    finish(transaction, run_.layout(), chunk, source, {});
   }
   ask();
   std::uint32_t const deadline = kafka_deadline();
@@ -250,10 +258,11 @@ void Publisher::publish(const Chunk &chunk, Source &source) {
   wire::Frame const answer = client_->receive(deadline + k_grace);
   if (answer.type == wire::Type::committed) {
     MIGRATOR_FAILPOINT("after_kafka_commit");
+    microseconds const publishing = since(asked_);
     wire::Committed const committed = wire::decode<wire::Committed>(answer.payload);
     {
       pg::Transaction transaction;
-      finish(transaction, run_.layout(), chunk, source, batch_.rows, committed.marker_offset);
+      finish(transaction, run_.layout(), chunk, source, {committed.marker_offset, batch_.rows, publishing});
     }
     MIGRATOR_FAILPOINT("after_finish");
     if (committed.tainted) {
@@ -270,7 +279,7 @@ void Publisher::publish(const Chunk &chunk, Source &source) {
     refuse(chunk, source, failed);
     if (MIGRATOR_MUTATION("refusal_ends_chunk")) {
       pg::Transaction transaction;
-      finish(transaction, run_.layout(), chunk, source, {}, -1);
+      finish(transaction, run_.layout(), chunk, source, {});
     }
     return;  // what is left of the chunk is published after recovery
   }
@@ -279,14 +288,16 @@ void Publisher::publish(const Chunk &chunk, Source &source) {
 
 // The second half of the protocol: what Kafka has committed becomes DONE. Commits the transaction.
 void Publisher::finish(pg::Transaction &transaction, const migration::Layout &layout, const Chunk &chunk, Source &source,
-                       const std::vector<pg::RowVersion> &rows, std::int64_t marker_offset) {
-  std::int64_t const done = source.finish(chunk, rows);
+                       Published published) {
+  Clock::time_point const start = Clock::now();
+  std::int64_t const done = source.finish(chunk, std::move(published.rows));
   pg::execute("update migrator.chunk set state = 'DONE', rows = $2::bigint, finish_xid = pg_current_xact_id()::xid, "
-              "marker_offset = nullif($3::bigint, -1), finished_at = clock_timestamp() where id = $1::uuid and state = 'CLAIMED'",
-              {chunk.id, number(done), number(marker_offset)});
+              "marker_offset = nullif($3::bigint, -1), publishing = $4::interval, writing = writing + $5::interval, finished_at = clock_timestamp() where id = $1::uuid and state = 'CLAIMED'",
+              {chunk.id, number(done), number(published.marker_offset),
+               published.time ? pg::Text(interval(*published.time)) : pg::Text(), interval(since(start))});
   pg::execute("update migrator.slot set next_marker_offset = greatest(next_marker_offset, $3::bigint + 1) "
               "where server = $1 and slot = $2::integer",
-              {run_.layout().server, number(slot_), number(marker_offset)});
+              {run_.layout().server, number(slot_), number(published.marker_offset)});
   migration::count_rows(layout, chunk.task, done, 0, 0);
   MIGRATOR_FAILPOINT("inside_finish");
   transaction.commit();

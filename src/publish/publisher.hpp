@@ -24,6 +24,13 @@ public:
 private:
   using Clock = std::chrono::steady_clock;
 
+  // What is known of a chunk that Kafka has committed.
+  struct Published {
+    std::int64_t marker_offset = -1;
+    std::vector<pg::RowVersion> rows = {};             // as Source::finish takes them
+    std::optional<std::chrono::microseconds> time = {};  // that Kafka took
+  };
+
   bool step(migration::Stage stage);
   bool settle_a_slot();
   void open(int slot);
@@ -31,7 +38,7 @@ private:
   void recover(const wire::Opened &opened);
   void publish(const Chunk &chunk, Source &source);
   void finish(pg::Transaction &transaction, const migration::Layout &layout, const Chunk &chunk, Source &source,
-              const std::vector<pg::RowVersion> &rows, std::int64_t marker_offset);
+              Published published);
   void settle_chunk(const Chunk &chunk, std::optional<std::int64_t> marker_offset);
   void refuse(const Chunk &chunk, Source &source, const wire::Failed &failed);
   std::optional<Chunk> claimed_chunk();

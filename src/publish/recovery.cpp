@@ -213,7 +213,7 @@ void Publisher::settle_chunk(const Chunk &chunk, std::optional<std::int64_t> mar
   Context const of_chunk{layout, *table, chunk.migration, "", "", 0, 0, 0, 0};
   std::unique_ptr<Source> const source = make_source(chunk.kind, of_chunk);
   if (marker_offset) {
-    finish(transaction, layout, chunk, *source, {}, *marker_offset);
+    finish(transaction, layout, chunk, *source, {.marker_offset = *marker_offset});
   } else {  // its run is over, nothing was published: the rows go with this run or a later one
     source->release(chunk);
     pg::execute("update migrator.chunk set state = 'RELEASED', finished_at = clock_timestamp() where id = $1::uuid", {chunk.id});

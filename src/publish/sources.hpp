@@ -23,7 +23,7 @@ public:
 private:
   enum class Outcome { encoded, skipped, refused };
   Outcome encode(const pg::RowCursor &row, Batch &batch, Refusal &refusal);
-  void mark(std::vector<pg::RowVersion> &rows, const char *status);
+  std::chrono::microseconds mark(std::vector<pg::RowVersion> &rows, const char *status);
   std::vector<pg::Text> range(const Chunk &chunk) const;
   ClaimedRows claimed(const Chunk &chunk) const;
 

@@ -44,6 +44,10 @@ create table migrator.chunk (
   rows_failed bigint not null,
   refused text[],
   bytes bigint not null,
+  reading interval,
+  encoding interval,
+  writing interval,
+  publishing interval,
   state text not null default 'CLAIMED' check (state in ('CLAIMED', 'DONE', 'RELEASED')),
   marker_offset bigint,
   claimed_at timestamp with time zone not null default pg_catalog.clock_timestamp(),
@@ -68,6 +72,10 @@ comment on column migrator.chunk.rows_skipped is 'Rows of the range that had not
 comment on column migrator.chunk.rows_failed is 'Rows of the range that went to err.';
 comment on column migrator.chunk.refused is 'CHECK: owners whose message the broker does not take.';
 comment on column migrator.chunk.bytes is 'Bytes of all messages.';
+comment on column migrator.chunk.reading is 'Time spent reading the rows.';
+comment on column migrator.chunk.encoding is 'Time spent making messages of them.';
+comment on column migrator.chunk.writing is 'Time spent setting their statuses.';
+comment on column migrator.chunk.publishing is 'Time from the first byte sent to Kafka to its commit. Null: not known, since a recovery lay in between.';
 comment on column migrator.chunk.state is 'CLAIMED, DONE (committed in Kafka and here) or RELEASED (given back, not published).';
 comment on column migrator.chunk.marker_offset is 'Offset of the marker in its partition.';
 comment on column migrator.chunk.claimed_at is 'When the rows were claimed.';
