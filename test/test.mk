@@ -44,12 +44,11 @@ chaos-report:
 	@$(PYTHON) test/chaos/chaos.py --report --results $(RESULTS)
 
 # Bad input in numbers: make poison ROWS=1000000, make calls CALLS=100000
-ROWS ?= 100000
 CALLS ?= 100000
 .PHONY: poison calls
 poison: installed
 	@scripts/fetch-kafka.sh
-	@$(PYTHON) -m pytest -p no:cacheprovider -q -s test/e2e/test_poison.py --poison-rows=$(ROWS)
+	@$(PYTHON) -m pytest -p no:cacheprovider -q -s test/e2e/test_poison.py --poison-rows=$(or $(ROWS),100000)
 calls: installed
 	@$(PYTHON) -m pytest -p no:cacheprovider -q -s test/e2e/test_calls.py --calls=$(CALLS)
 

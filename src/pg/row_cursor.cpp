@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 
 #include "base/error.hpp"
 #include "pg/guard.hpp"
@@ -15,9 +16,8 @@ extern "C" {
 namespace migrator::pg {
 namespace {
 
-constexpr long k_batch = 1000;
-
-SPITupleTable *table_of(void *batch) { return static_cast<SPITupleTable *>(batch); }
+using Clock = std::chrono::steady_clock;
+constexpr unsigned k_sample = 64;  // one row of so many is timed
 
 // Text as UTF-8. In a database of another encoding the conversion itself raises for what has no counterpart;
 // in SQL_ASCII nobody has ever checked the bytes.
@@ -65,8 +65,7 @@ void read_text(Value &value, ::Datum datum, std::size_t limit) {
 
 RowCursor::RowCursor(const std::string &sql, const std::vector<Text> &parameters, std::vector<Kind> columns,
                      std::size_t text_limit)
-    : columns_(std::move(columns)), values_(columns_.size()), text_limit_(text_limit), datums_(columns_.size()),
-      nulls_(columns_.size()) {
+    : columns_(std::move(columns)), values_(columns_.size()), text_limit_(text_limit) {
   std::size_t const count = parameters.size();
   std::vector<Oid> types(count + 1, TEXTOID);
   std::vector<::Datum> values(count + 1, 0);
@@ -93,44 +92,72 @@ RowCursor::~RowCursor() {
   // After an error the rollback closes the portal; closing it here would touch a failed transaction.
   if (std::uncaught_exceptions() > 0) return;
   if (!runs([&] {
-        if (batch_ != nullptr) SPI_freetuptable(table_of(batch_));
         MemoryContextDelete(static_cast<MemoryContext>(context_));
         SPI_cursor_close(static_cast<Portal>(portal_));
       }))
     FlushErrorState();
 }
 
-bool RowCursor::next() {
-  if (batch_ == nullptr || row_ == table_of(batch_)->numvals) {
-    auto const start = std::chrono::steady_clock::now();
-    call([&] {
-      if (batch_ != nullptr) SPI_freetuptable(table_of(batch_));
-      batch_ = nullptr;
-      CHECK_FOR_INTERRUPTS();
-      SPI_cursor_fetch(static_cast<Portal>(portal_), true, k_batch);
-      batch_ = SPI_tuptable;
-    });
-    fetching_ += std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
-    row_ = 0;
-    if (table_of(batch_)->numvals == 0) return false;
+struct RowCursor::Receiver {
+  DestReceiver head;  // first: the executor knows only this
+  RowCursor *cursor;
+  bool (*take)(void *);
+  void *function;
+  std::exception_ptr failure;
+  unsigned rows = 0;
+
+  // Plain data in this frame: reading a row may raise.
+  static bool receive(TupleTableSlot *slot, DestReceiver *self) {
+    auto *receiver = reinterpret_cast<Receiver *>(self);
+    CHECK_FOR_INTERRUPTS();
+    receiver->cursor->read_row(slot);
+    return receiver->taken();
   }
-  call([&] { read_row(); });
-  row_++;
-  return true;
+  bool taken() noexcept {
+    try {
+      if (++rows % k_sample != 0) return take(function);
+      Clock::time_point const start = Clock::now();
+      bool const more = take(function);
+      cursor->sampled_ += Clock::now() - start;
+      return more;
+    } catch (...) {
+      failure = std::current_exception();
+      return false;
+    }
+  }
+};
+
+void RowCursor::run(bool (*take)(void *), void *function) {
+  Receiver receiver{};
+  receiver.head.receiveSlot = Receiver::receive;
+  receiver.head.rStartup = [](DestReceiver *, int, TupleDesc) {};
+  receiver.head.rShutdown = receiver.head.rDestroy = [](DestReceiver *) {};
+  receiver.head.mydest = DestNone;
+  receiver.cursor = this;
+  receiver.take = take;
+  receiver.function = function;
+  Clock::time_point const start = Clock::now();
+  call([&] { (void)PortalRunFetch(static_cast<Portal>(portal_), FETCH_FORWARD, FETCH_ALL, &receiver.head); });
+  spent_ += Clock::now() - start;
+  if (receiver.failure) std::rethrow_exception(receiver.failure);
+}
+
+std::chrono::microseconds RowCursor::reading() const {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::max(spent_ - k_sample * sampled_, std::chrono::nanoseconds(0)));
 }
 
 // Runs inside call(): plain data only.
-void RowCursor::read_row() {
-  SPITupleTable *table = table_of(batch_);
+void RowCursor::read_row(const void *row) {
+  auto *slot = static_cast<TupleTableSlot *>(const_cast<void *>(row));
+  slot_getallattrs(slot);
   MemoryContextReset(static_cast<MemoryContext>(context_));
   MemoryContext const old = MemoryContextSwitchTo(static_cast<MemoryContext>(context_));
-  heap_deform_tuple(table->vals[row_], table->tupdesc, datums_.data(), reinterpret_cast<bool *>(nulls_.data()));
   for (std::size_t i = 0; i < columns_.size(); i++) {
     Value &value = values_[i];
     value = Value{};
-    if (nulls_[i] != 0) continue;
+    if (slot->tts_isnull[i]) continue;
     value.null = false;
-    ::Datum const datum = datums_[i];
+    ::Datum const datum = slot->tts_values[i];
     switch (columns_[i]) {
       case Kind::text: read_text(value, datum, text_limit_); break;
       case Kind::timestamp: value.integer = DatumGetTimestampTz(datum); break;

@@ -1,11 +1,12 @@
 #pragma once
-// Rows of a query in bulk: typed values straight from the tuples, one batch of tuples in memory at a time.
-// Lives inside one transaction; whatever it hands out is valid until the next call of next().
+// Rows of a query in bulk: typed values straight from the executor. Lives inside one transaction; whatever it hands out is valid
+// until the next row.
 
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "pg/function.hpp"
@@ -32,23 +33,27 @@ public:
   RowCursor(const RowCursor &) = delete;
   RowCursor &operator=(const RowCursor &) = delete;
 
-  bool next();
-  std::chrono::microseconds fetching() const noexcept { return fetching_; }  // time spent in the query itself
+  // Calls take() for each row, which lies in the cursor then, until it returns false. It is called from within the executor, where
+  // nothing is copied yet: it must not call PostgreSQL. What it throws is thrown here.
+  template <typename Take> void each(Take &&take) {
+    run([](void *function) { return static_cast<bool>((*static_cast<std::remove_reference_t<Take> *>(function))()); }, &take);
+  }
+  // Time spent in the query itself, without take(): from samples, since looking at the clock is dearer than many a row.
+  std::chrono::microseconds reading() const;
   const Value &operator[](std::size_t column) const noexcept { return values_[column]; }
 
 private:
-  void read_row();
+  struct Receiver;  // the executor's view of us
+
+  void run(bool (*take)(void *), void *function);
+  void read_row(const void *slot);
 
   std::vector<Kind> columns_;
   std::vector<Value> values_;
   std::size_t text_limit_;
   void *portal_ = nullptr;
-  void *batch_ = nullptr;   // SPITupleTable
-  void *context_ = nullptr; // memory of the current row
-  std::uint64_t row_ = 0;
-  std::chrono::microseconds fetching_{0};
-  std::vector<Datum> datums_;
-  std::vector<char> nulls_;
+  void *context_ = nullptr;  // memory of the current row
+  std::chrono::nanoseconds spent_{0}, sampled_{0};
 };
 
 // "(12,3)": the text form of a tid.

@@ -125,7 +125,7 @@ Assignment begin_worker(Plans plans) {
     SetConfigOption("jit", "off", PGC_USERSET, PGC_S_OVERRIDE);  // many short statements
     // A supplier's open transaction must show as a reason, not as a worker that hangs.
     SetConfigOption("lock_timeout", "5s", PGC_USERSET, PGC_S_OVERRIDE);
-    SetConfigOption("max_parallel_workers_per_gather", "0", PGC_USERSET, PGC_S_OVERRIDE);
+    if (plans != Plans::whole_tables) SetConfigOption("max_parallel_workers_per_gather", "0", PGC_USERSET, PGC_S_OVERRIDE);
     // A claim must be on disk before the first byte leaves for Kafka.
     // Set in any case, so that a reload cannot lower it.
     SetConfigOption("synchronous_commit", synchronous_commit < SYNCHRONOUS_COMMIT_LOCAL_FLUSH ? "local" : GetConfigOption("synchronous_commit", false, false),

@@ -46,7 +46,8 @@ std::string library_directory();
 
 // How a worker's statements are planned. along_keys: bulk reads that go along a key in small steps, where a plan that
 // sorts or scans the whole table for each step would make the cost quadratic, and fresh tables have no statistics to tell.
-enum class Plans { along_keys, any };
+// brief: many short statements. whole_tables: counts and copies, in parallel if the server is configured so.
+enum class Plans { along_keys, brief, whole_tables };
 // In a worker's main function: signals, connection to the assigned database as the extension's owner, settings
 // that the work relies on.
 Assignment begin_worker(Plans plans);

@@ -63,23 +63,27 @@ std::string CheckSource::encode(const std::vector<std::string> &owners, Batch &b
   std::vector<std::string> targets;
   std::size_t bytes = 0;
   int part = 0;
-  while (rows.next()) {
-    if (!wanted.contains(std::string(rows[0].raw))) continue;
+  bool full = false;
+  rows.each([&] {
+    if (!wanted.contains(std::string(rows[0].raw))) return true;
     bool const other = rows[0].raw != current;
     if (!targets.empty() && (other || bytes > part_bytes)) {
       flush(current, external_id, part, targets, batch);
       bytes = 0;
       part = other ? 0 : part + 1;
-      if (other && batch.messages.size() >= context_.most_bytes) return current;
+      full = other && batch.messages.size() >= context_.most_bytes;
+      if (full) return false;
     }
     if (other) part = 0;
     current = rows[0].raw;
     external_id = rows[0].text;
     targets.emplace_back(rows[1].text);
     bytes += rows[1].text.size() + names_.field.size() + names_.target_bo.size() + 48;
-  }
+    return true;
+  });
+  batch.reading += rows.reading();
+  if (full) return current;
   if (!targets.empty()) flush(current, external_id, part, targets, batch);
-  batch.reading += rows.fetching();
   return owners.back();
 }
 

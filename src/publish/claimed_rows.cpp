@@ -41,11 +41,12 @@ std::int64_t ClaimedRows::settle(bool published) const {
     std::vector<pg::RowVersion> unchanged, changed;
     {
       pg::RowCursor rows("select ctid, xmin from " + table.quoted + where, parameters, {pg::Kind::tid, pg::Kind::xid}, 0);
-      while (rows.next()) {
+      rows.each([&] {
         pg::RowVersion const row{rows[0].integer, static_cast<std::uint32_t>(rows[1].integer)};
         bool const ours = row.xmin == own || MIGRATOR_MUTATION("changed_rows_pass");
         (published && ours ? unchanged : changed).push_back(row);
-      }
+        return true;
+      });
     }
     std::size_t const wanted = unchanged.size() + changed.size();
     std::uint64_t const set = pg::update_rows(table.quoted, unchanged, k_on_work, {{"in_status", "DONE"}});

@@ -140,7 +140,7 @@ Claim FieldsSource::claim(const migration::Task &task, Batch &batch) {
     pg::RowCursor rows(select_ + (position.empty() ? " where id >= $1::bigint" : " where id > $1::bigint") +
                            " and id <= $2::bigint and in_status = '' order by id limit $3::bigint",
                        {position.empty() ? task.range_from : pg::Text(position), task.range_to, std::to_string(most)}, kinds_, context_.limit);
-    while (!full && rows.next()) {
+    rows.each([&] {
       seen++;
       position = std::to_string(rows[k_id].integer);
       if (claim.from.empty()) claim.from = {position};
@@ -154,9 +154,10 @@ Claim FieldsSource::claim(const migration::Task &task, Batch &batch) {
         }
       }
       full = batch.messages.size() >= context_.most_bytes || refusals.size() >= k_most_refusals;
-    }
+      return !full;
+    });
     claim.exhausted = !full && seen < most;
-    batch.reading += rows.fetching();
+    batch.reading += rows.reading();
     left -= seen;
   }
   if (!claim.from.empty()) claim.to = {position};
@@ -193,9 +194,11 @@ void FieldsSource::read_again(const Chunk &chunk, Batch &batch) {
   pg::AsRole const as_owner(context_.table.owner);
   pg::RowCursor rows(select_ + k_claimed + unchanged() + " order by id", range(chunk), kinds_, context_.limit);
   Refusal refusal;
-  while (rows.next())
+  rows.each([&] {
     if (encode(rows, batch, refusal) != Outcome::encoded)
       throw Error(sqlstate::internal, "a claimed row cannot be encoded any more: " + refusal.reason);
+    return true;
+  });
 }
 
 void FieldsSource::refuse(const Chunk &chunk, const std::vector<Refusal> &refusals) {

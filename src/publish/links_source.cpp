@@ -61,7 +61,7 @@ Claim LinksSource::claim(const migration::Task &task, Batch &batch) {
     pg::RowCursor rows(select_ + where + limit + std::to_string(context_.most_rows), parameters, kinds(), k_key_limit);
     std::int64_t seen = 0;
     claim.exhausted = true;
-    while (rows.next()) {
+    rows.each([&] {
       seen++;
       Key key{std::string(rows[k_owner].raw), std::string(rows[k_target].raw)};
       if (claim.from.empty()) claim.from = key;
@@ -78,11 +78,12 @@ Claim LinksSource::claim(const migration::Task &task, Batch &batch) {
       }
       if (batch.messages.size() >= context_.most_bytes || refusals.size() >= k_most_refusals) {
         claim.exhausted = false;
-        break;
+        return false;
       }
-    }
+      return true;
+    });
     if (seen == context_.most_rows) claim.exhausted = false;
-    batch.reading += rows.fetching();
+    batch.reading += rows.reading();
   }
   write_refusals(context_, refusals);
   claim.rows = static_cast<std::int64_t>(batch.rows.size());
@@ -101,8 +102,10 @@ void LinksSource::read_again(const Chunk &chunk, Batch &batch) {
   pg::RowCursor rows(select_ + claimed_ + " and xmin = $5::xid order by " + context_.table.owner_column + ", " + context_.table.target_column,
                      range(chunk), kinds(), k_key_limit);
   Refusal refusal;
-  while (rows.next())
+  rows.each([&] {
     if (!encode(rows, batch, refusal)) throw Error(sqlstate::internal, "a claimed link cannot be encoded any more: " + refusal.reason);
+    return true;
+  });
 }
 
 ClaimedRows LinksSource::claimed(const Chunk &chunk) const {

@@ -5,6 +5,6 @@
 
 MIGRATOR_WORKER(migrator_consumer_main) {
   using namespace migrator;
-  pg::Assignment const assignment = pg::begin_worker(pg::Plans::any);
+  pg::Assignment const assignment = pg::begin_worker(pg::Plans::brief);
   consume::Consumer(assignment.subject, assignment.number).work();
 }

@@ -28,7 +28,7 @@ MIGRATOR_WORKER(migrator_launcher_main) {
 
 MIGRATOR_WORKER(migrator_scheduler_main) {
   using namespace migrator;
-  (void)pg::begin_worker(pg::Plans::along_keys);
+  (void)pg::begin_worker(pg::Plans::brief);
   if (!pg::extension_exists()) return;
   pg::Result companies;
   {

@@ -108,7 +108,7 @@ private:
 
 MIGRATOR_WORKER(migrator_runner_main) {
   using namespace migrator;
-  pg::Assignment const assignment = pg::begin_worker(pg::Plans::along_keys);
+  pg::Assignment const assignment = pg::begin_worker(pg::Plans::whole_tables);
   {
     pg::Transaction transaction;
     bool const alone = pg::try_lock("run " + std::to_string(assignment.subject));

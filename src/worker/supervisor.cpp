@@ -138,7 +138,7 @@ private:
 
 MIGRATOR_WORKER(migrator_supervisor_main) {
   using namespace migrator;
-  pg::Assignment const assignment = pg::begin_worker(pg::Plans::any);
+  pg::Assignment const assignment = pg::begin_worker(pg::Plans::brief);
   consume::Consumption const consumption(assignment.subject);
   auto alone = [&consumption] {
     pg::Transaction transaction;
@@ -160,7 +160,7 @@ MIGRATOR_WORKER(migrator_supervisor_main) {
 
 MIGRATOR_WORKER(migrator_housekeeper_main) {
   using namespace migrator;
-  pg::Assignment const assignment = pg::begin_worker(pg::Plans::any);
+  pg::Assignment const assignment = pg::begin_worker(pg::Plans::brief);
   consume::Consumption const consumption(assignment.subject);
   for (bool more = true; more;) {
     try {
