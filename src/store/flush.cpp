@@ -1,6 +1,7 @@
 #include "store/flush.hpp"
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include "base/error.hpp"
@@ -187,8 +188,16 @@ void write_checks(const std::string &company, const Links &links) {
   struct Columns {
     Column bos, external_ids, fields, to_bos, to_external_ids;
   };
-  Columns complete, incomplete;
+  // Of several checks of one link the last one counts.
+  using Key = std::tuple<std::string_view, std::string_view, std::string_view, std::string_view, std::string_view>;
+  std::map<Key, const Links::Check *> last;
   for (const Links::Check &check : links.checks()) {
+    const LinkStep &step = *check.step;
+    last[{step.owner_bo->code, step.owner_external_id, step.field->code, step.to_bo->code, step.value}] = &check;
+  }
+  Columns complete, incomplete;
+  for (const auto &[key, found] : last) {
+    const Links::Check &check = *found;
     Columns &columns = check.is_complete ? complete : incomplete;
     columns.bos.add(check.step->owner_bo->code);
     columns.external_ids.add(check.step->owner_external_id);
@@ -206,7 +215,7 @@ void write_checks(const std::string &company, const Links &links) {
         "  and r.to_bo = u.to_bo and r.to_external_id = u.to_external_id",
         complete);
   write("insert into migrator.incomplete_reference (company, bo, external_id, field_code, to_bo, to_external_id) "
-        "select distinct $1, u.* from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) u order by 2, 3, 4, 5, 6 "
+        "select $1, u.* from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) u "
         "on conflict (company, bo, external_id, field_code, to_bo, to_external_id) do update set checked_at = now()",
         incomplete);
 }

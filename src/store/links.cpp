@@ -33,7 +33,8 @@ void Links::load() {
       fields.add(step.field->code);
       targets.add(step.target->id);
     }
-    if (step.kind == Kind::wait || step.kind == Kind::remove) {
+    bool const came = step.target != nullptr && (step.target->is_new || step.target->is_changed);
+    if (step.kind == Kind::wait || step.kind == Kind::remove || came) {
       waiting_owners.add(step.owner->id);
       waiting_fields.add(step.field->code);
       waiting_bos.add(step.to_bo->code);
@@ -90,6 +91,15 @@ void Links::find_what_came() {
   }
 }
 
+// Has the owner the link by now? What waited for its target was linked when that came, earlier in the batch.
+bool Links::is_linked(const LinkStep &step) {
+  const Slot &links = slot(*step.owner, *step.field);
+  auto const link = links.links.find(step.target->id);
+  if (link != links.links.end() && link->second.now) return true;
+  auto const waiting = links.waiting.find(target_of(step));
+  return waiting != links.waiting.end() && waiting->second.now;
+}
+
 void Links::replay(std::vector<bool> &changed) {
   if (workspace_.steps().empty()) return;
   find_what_came();
@@ -101,18 +111,15 @@ void Links::replay(std::vector<bool> &changed) {
       changed[step.message] = true;
     };
     if (step.kind == Kind::check) {
-      bool complete = step.owner != nullptr && step.target != nullptr;
-      if (complete) {
-        Slot &links = slot(*step.owner, *step.field);
-        auto const found = links.links.find(step.target->id);
-        complete = found != links.links.end() && found->second.now;
-      }
-      checks_.push_back({&step, complete});
+      checks_.push_back({&step, step.owner != nullptr && step.target != nullptr && is_linked(step)});
       continue;
     }
     Slot &links = slot(*step.owner, *step.field);
     switch (step.kind) {
-      case Kind::add: set(links.links[step.target->id], true); break;
+      case Kind::add:
+        if (is_linked(step)) links.links[step.target->id].now = true;
+        else set(links.links[step.target->id], true);
+        break;
       case Kind::wait: set(links.waiting[target_of(step)], true); break;
       case Kind::remove:
         if (step.target != nullptr) set(links.links[step.target->id], false);

@@ -52,6 +52,7 @@ private:
   static Target target_of(const LinkStep &step);
   pg::Result find_targets(const Column &bos, const Column &fields, const Column &values) const;
   void find_what_came();
+  bool is_linked(const LinkStep &step);
   void load();
   void link_what_came(std::string_view id, Slot &slot, State &waiting);
 

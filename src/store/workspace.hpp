@@ -38,7 +38,7 @@ struct LinkStep {
   Instance *owner;          // check: null if there is none
   const Field *field;
   Instance *target;         // add, remove, check; check: null if there is none
-  // wait, and remove of a link that may still wait
+  // How the target is named: a link may wait for that, or have waited until earlier in the batch.
   const Bo *to_bo = nullptr;
   const Field *to_field = nullptr;  // null: by external id
   std::string value;

@@ -3,10 +3,13 @@
 import json
 import random
 import threading
+from collections.abc import Callable
 
 import psycopg2
 import pytest
 from harness import Database
+from helpers import consumption
+from helpers.feed import Messages
 from helpers.store import Json, Store, by_value, message, nested
 from helpers.structure import bo, document, field
 
@@ -69,6 +72,33 @@ def test_any_order_and_any_batches(database: Database, seed: int) -> None:
             store.apply_all(rest[:size])
             rest = rest[size:]
         assert store.content() == expected
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_batches_change_no_verdict(database: Database, seed: int) -> None:
+    """What becomes of a message is what becomes of it alone, however much of what it meets stands in the same batch."""
+    store = Store(database, consumption.STRUCTURE)
+    drawn = Messages(random.Random(seed), 20)
+    chance = random.Random(seed)
+    messages = [m.decode() for m in (drawn.next(chance.randrange(drawn.groups)) for _ in range(600)) if m and b"\xff" not in m]
+
+    def outcomes(size: Callable[[], int]) -> list[tuple[str, ...]]:
+        database.execute("select migrator.clear_store(%s)", store.code)
+        database.execute("delete from migrator.seen_record")
+        result: list[tuple[str, ...]] = []
+        while len(result) < len(messages):
+            batch = messages[len(result) : len(result) + size()]
+            result += database.query("select outcome, sqlstate from migrator.apply_boi_inputs(%s, %s) order by n", store.code, batch)
+        return result
+
+    alone = outcomes(lambda: 1)
+    content = store.content()
+    assert {outcome for outcome, _ in alone} == {"inserted", "updated", "unchanged", "merged", "skipped", "duplicate", None}
+    for sizes in ([len(messages)], [2, 3], [1, 10, 100]):
+        together = outcomes(lambda sizes=sizes: chance.choice(sizes))  # type: ignore[misc]
+        differences = [(n, messages[n], *pair) for n, pair in enumerate(zip(alone, together, strict=True)) if pair[0] != pair[1]]
+        assert differences == []
+        assert store.content() == content
 
 
 def test_several_sessions_at_once(database: Database) -> None:

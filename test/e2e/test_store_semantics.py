@@ -266,6 +266,13 @@ def test_reference_check(store: Store) -> None:
     assert incomplete() == [("nobody", "Friend", "a")]
 
 
+def test_reference_check_in_one_batch_with_what_it_checks(store: Store) -> None:
+    owner = message("Person1", "p", [nested("Friend", message("Person1", "a"))])
+    check = {"externalId": "p", "boCode": "Person1", "check": [{"fieldCode": "Friend", "boCode": "Person1", "externalId": "a"}]}
+    assert store.apply_all([owner, check, message("Person1", "a", Name="a"), owner, check]) == ["inserted", "unchanged", "inserted", "unchanged", "unchanged"]
+    assert store.database.query("select * from migrator.incomplete_reference") == []
+
+
 def test_retry_finds_targets_that_were_there(store: Store) -> None:
     store.database.execute("update migrator.field set is_unique = false where bo = 'Person1' and code = 'Phone'")
     store.apply(message("Person1", "a", Phone="7"))

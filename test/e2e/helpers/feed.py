@@ -26,6 +26,54 @@ BAD = (
 KINDS = {"new": 40, "again": 8, "same": 6, "merged": 8, "linked": 12, "cleared": 4, "removed": 4, "revived": 4, "nothing": 4, "bad": 6, "anonymous": 4}
 
 
+class Messages:
+    """Draws messages about so many groups of instances. A group is an instance with its two external ids."""
+
+    def __init__(self, dice: random.Random, groups: int) -> None:
+        self.groups = groups
+        self._dice = dice
+        self._count = 0
+        self._last: dict[int, bytes] = {}
+
+    def next(self, group: int) -> bytes | None:
+        self._count += 1
+        [kind] = self._dice.choices(list(KINDS), list(KINDS.values()))
+        if kind == "bad":
+            return self._dice.choice(BAD)
+        if kind == "again":  # with the same recordId
+            return self._last.get(group, b"[]")
+        message: dict[str, Any] = {"recordId": f"r{self._count}", "externalId": f"x{group}", "boCode": "Thing"}
+        if kind == "anonymous":
+            del message["recordId"]
+        if kind in ("new", "anonymous"):
+            hub = self._dice.randrange(20)
+            inside = {"externalId": f"h{hub}", "boCode": "Hub", "fields": [_field("Name", f"Центр {hub}"), _field("Key", f"k{hub}")]}
+            message["fields"] = [_field("Text", f"текст {self._count}"), _field("Amount", str(self._count)), _field("Code", f"c{group}")]
+            message["boFields"] = [{"fieldCode": "Hub", "boiInput": inside}, self._link()]
+        elif kind == "same":
+            message["fields"] = [_field("Code", f"c{group}")]
+        elif kind == "merged":  # one more external id, which the unique value leads to its instance
+            message |= {"externalId": f"y{group}", "fields": [_field("Code", f"c{group}")]}
+            if self._dice.random() < 0.5:
+                message["fields"].append(_field("Text", f"слияние {self._count}"))
+        elif kind == "linked":
+            message["boFields"] = [self._link() for _ in range(self._dice.randint(1, 3))]
+        elif kind == "cleared":
+            message["boFields"] = [{"fieldCode": "Part", "apiValue": None}]
+        elif kind in ("removed", "revived"):
+            message["state"] = "REMOVED" if kind == "removed" else "ACTUAL"
+        value = compact(message).encode()
+        self._last[group] = value
+        return value
+
+    def _link(self) -> dict[str, Any]:
+        """Each target has one form of naming it. Some never come, and are waited for."""
+        target = self._dice.randrange(self.groups * 11 // 10)
+        if target % 2:
+            return {"fieldCode": "Part", "boiInput": {"externalId": f"x{target}", "boCode": "Thing"}}
+        return {"fieldCode": "Part", "toBoCode": "Thing", "toFieldCode": "Code", "apiValue": f"c{target}"}
+
+
 class Feed:
     """A thread that produces bursts, some of them in transactions, some of which are aborted.
 
@@ -33,17 +81,13 @@ class Feed:
     is what counts; a burst that got lost with its broker is none.
     """
 
-    GROUPS = 300
-
     def __init__(self, bootstrap: str, topics: Sequence[str], dice: random.Random, pace: float) -> None:
         """`pace`: messages a second."""
         self._bootstrap = bootstrap
         self._topics = topics
         self._dice = dice
         self._pace = pace
-        self._count = 0
-        self._last: dict[int, bytes] = {}
-        self._record = ""
+        self._messages = Messages(dice, 300)
         self._over = threading.Event()
         self._failures: list[BaseException] = []
         self._thread = threading.Thread(target=self._run)
@@ -106,51 +150,11 @@ class Feed:
 
     def _burst(self, producer: Producer, count: int) -> None:
         for _ in range(count):
-            group = self._dice.randrange(self.GROUPS)
+            group = self._dice.randrange(self._messages.groups)
             topic = self._topics[group % len(self._topics)]
             with contextlib.suppress(BufferError):  # a broker that is away: this message never was
-                producer.produce(topic, key=f"g{group}", value=self._message(group))
+                producer.produce(topic, key=f"g{group}", value=self._messages.next(group))
             producer.poll(0)
-
-    # Messages --------------------------------------------------------------------------------------------------
-
-    def _message(self, group: int) -> bytes | None:
-        self._count += 1
-        [kind] = self._dice.choices(list(KINDS), list(KINDS.values()))
-        if kind == "bad":
-            return self._dice.choice(BAD)
-        if kind == "again":  # with the same recordId
-            return self._last.get(group, b"[]")
-        message: dict[str, Any] = {"recordId": f"r{self._count}", "externalId": f"x{group}", "boCode": "Thing"}
-        if kind == "anonymous":
-            del message["recordId"]
-        if kind in ("new", "anonymous"):
-            hub = self._dice.randrange(20)
-            inside = {"externalId": f"h{hub}", "boCode": "Hub", "fields": [_field("Name", f"Центр {hub}"), _field("Key", f"k{hub}")]}
-            message["fields"] = [_field("Text", f"текст {self._count}"), _field("Amount", str(self._count)), _field("Code", f"c{group}")]
-            message["boFields"] = [{"fieldCode": "Hub", "boiInput": inside}, self._link()]
-        elif kind == "same":
-            message["fields"] = [_field("Code", f"c{group}")]
-        elif kind == "merged":  # one more external id, which the unique value leads to its instance
-            message |= {"externalId": f"y{group}", "fields": [_field("Code", f"c{group}")]}
-            if self._dice.random() < 0.5:
-                message["fields"].append(_field("Text", f"слияние {self._count}"))
-        elif kind == "linked":
-            message["boFields"] = [self._link() for _ in range(self._dice.randint(1, 3))]
-        elif kind == "cleared":
-            message["boFields"] = [{"fieldCode": "Part", "apiValue": None}]
-        elif kind in ("removed", "revived"):
-            message["state"] = "REMOVED" if kind == "removed" else "ACTUAL"
-        value = compact(message).encode()
-        self._last[group] = value
-        return value
-
-    def _link(self) -> dict[str, Any]:
-        """Each target has one form of naming it. Some never come, and are waited for."""
-        target = self._dice.randrange(self.GROUPS + 20)
-        if target % 2:
-            return {"fieldCode": "Part", "boiInput": {"externalId": f"x{target}", "boCode": "Thing"}}
-        return {"fieldCode": "Part", "toBoCode": "Thing", "toFieldCode": "Code", "apiValue": f"c{target}"}
 
 
 def _field(code: str, value: str) -> dict[str, str]:
