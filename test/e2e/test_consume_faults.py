@@ -163,3 +163,46 @@ def test_retention_that_was_faster_stops(eater: Consumption, make_topic: Callabl
     eater.call("resume_partition", topic, 0)
     eater.wait_for_instances(26)
     assert eater.numbers() == [*range(10), *range(15, 30), 100]
+
+
+def test_another_cluster_under_the_same_address_stops(eater: Consumption) -> None:
+    """It has a topic of the same name, with other records at the same offsets."""
+    with Broker() as first:
+        topic = first.create_topic("same_name", 1)
+        eater.database.execute(f"""alter server events options (set "bootstrap.servers" '{first.bootstrap}')""")
+        eater.subscribe(topic)
+        first.produce(topic, *((f"x{number}", thing(number)) for number in range(20)))
+        eater.call("start_consumers")
+        eater.wait_for_instances(20)
+        port, cluster_id = first.port, eater.database.value("select cluster_id from migrator.in_partition")
+    with Broker(port=port, cluster_id="BBBBBBBBBBBBBBBBBBBBBg") as second:
+        assert second.bootstrap == first.bootstrap
+        second.create_topic(topic, 1)
+        second.produce(topic, *((f"x{number}", thing(number)) for number in range(20, 60)))
+        reason = wait_until(lambda: eater.reason(topic), 60, "the partition has stopped")
+        assert reason == f"another Kafka cluster (BBBBBBBBBBBBBBBBBBBBBg instead of {cluster_id}) answers for the foreign server"
+        assert eater.instances() == 20 and eater.state()["stopped"] == 1
+        assert eater.state()["waiting"] == f'partition 0 of topic "same_name": {reason}'
+        # Whoever has looked goes on with the other one.
+        eater.call("resume_partition", topic, 0)
+        eater.wait_for_instances(60)
+        assert eater.database.value("select cluster_id from migrator.in_partition") == "BBBBBBBBBBBBBBBBBBBBBg"
+        eater.call("stop_consumers")
+        eater.wait_for_workers("supervisor", 0)
+
+
+def test_truncated_while_it_is_read_stops(eater: Consumption, make_topic: Callable[..., str]) -> None:
+    """Records that were not applied yet go while consumers are paused; everything goes, and the topic is empty."""
+    topic = make_topic(1)
+    eater.subscribe(topic)
+    eater.produce(topic, range(20))
+    eater.call("start_consumers")
+    eater.wait_for_instances(20)
+    eater.call("pause_consumption")
+    wait_until(lambda: len(eater.clients()) == 1, what="only the supervisor's client process is left")
+    eater.produce(topic, range(20, 30))
+    eater.broker.delete_records(topic, 0, 30)
+    eater.call("resume_consumption")
+    reason = wait_until(lambda: eater.reason(topic), 60, "the partition has stopped")
+    assert reason == "retention was faster: the records from 20 to 29 are gone, and were not applied"
+    assert eater.instances() == 20

@@ -176,11 +176,14 @@ def _message(record: object) -> Message:
 class Broker(KafkaClient):
     """Apache Kafka: KRaft, one node, which keeps its port and its data over every stop and start."""
 
-    def __init__(self, settings: Mapping[str, str] | None = None, java: Sequence[str] = TEST_JAVA) -> None:
-        """Prepares a broker; `java` are options of the virtual machine."""
+    def __init__(
+        self, settings: Mapping[str, str] | None = None, java: Sequence[str] = TEST_JAVA, port: int | None = None, cluster_id: str = "AAAAAAAAAAAAAAAAAAAAAQ"
+    ) -> None:
+        """Prepares a broker; `java` are options of the virtual machine. `port`: one that another broker has left."""
         self.root = Path(tempfile.mkdtemp(prefix="migrator-kafka-"))
         self._java_options = java
-        self.port = free_port()
+        self._cluster_id = cluster_id
+        self.port = port or free_port()
         super().__init__(f"127.0.0.1:{self.port}")
         self.log_file = self.root / "broker.log"
         self._libs = ROOT / "build" / "kafka" / "libs"
@@ -207,7 +210,7 @@ class Broker(KafkaClient):
         return ["java", *options, "-cp", f"{self._libs}/*", main, *arguments]
 
     def _format(self) -> None:
-        command = self._java("kafka.tools.StorageTool", "format", "-t", "AAAAAAAAAAAAAAAAAAAAAQ")
+        command = self._java("kafka.tools.StorageTool", "format", "-t", self._cluster_id)
         done = subprocess.run([*command, "-c", str(self._properties)], capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError(f"Kafka's storage was not formatted: {done.stdout}{done.stderr}")
