@@ -31,7 +31,7 @@ from stage import SETTINGS, Stage, machine  # noqa: E402
 def compare(plan: Plan, results: Results) -> None:
     """The whole run beside COPY | kcat, Debezium, plain COPY and a bare producer."""
     with Stage(natural_client(plan.rows), plan.partitions, plan.workers) as stage:
-        contenders: list[Contender] = [Ours(stage), Ours(stage, copies=False), Kcat(stage), Kcat(stage, flat=True), Copy(stage), Bare(stage), Debezium(stage)]
+        contenders: list[Contender] = [Ours(stage), Ours(stage, copies=False), Kcat(stage), Kcat(stage, flat=True), Copy(stage), Bare(stage), Bare(stage, through_client=True), Debezium(stage)]
         measure(results, contenders, plan.rounds)
 
 

@@ -8,6 +8,7 @@ DOCS = ROOT / "docs"
 TITLES = {
     "copy": "plain COPY to nowhere: the table only read",
     "bare": "bare transactional producer, ready-made messages",
+    "client": "migrator's Kafka client process alone, ready-made messages",
     "ours-no-copies": "migrator, copies switched off",
     "ours": "migrator, the whole run",
     "kcat": "COPY into kcat, the same messages",
@@ -17,14 +18,21 @@ TITLES = {
 GUARANTEE = {
     "copy": "nothing published",
     "bare": "exactly once, no status",
+    "client": "exactly once, no status",
     "ours-no-copies": "exactly once, a status per row",
     "ours": "exactly once, a status per row, a copy of the table",
     "kcat": "none",
     "kcat-flat": "none",
     "debezium": "at least once, no status",
 }
-# What a run is measured against: ratio, contender, and what of ours is compared.
-GOALS = [(2.5, "kcat", "seconds"), (4.5, "debezium", "seconds"), (0.7, "bare", "publishing")]
+# Goals: how many times as fast, which of ours, beside whom; `publishing` is the stage from the first claim to the last DONE.
+GOALS = [
+    (2.5, "ours", "seconds", "kcat"),
+    (2.5, "ours-no-copies", "seconds", "kcat"),
+    (4.5, "ours", "seconds", "debezium"),
+    (0.7, "ours", "publishing", "bare"),
+    (0.7, "client", "seconds", "bare"),
+]
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
@@ -64,12 +72,11 @@ def comparison() -> str:
 
 def ratios(results: Results) -> str:
     rows = []
-    for goal, other, metric in GOALS:
-        ours = results.values("ours", metric)
+    for goal, mine, metric, other in GOALS:
         # Of each round, so that what disturbs a whole round disturbs both.
-        each = [theirs / mine for mine, theirs in zip(ours, results.values(other), strict=True)]
-        ratio = results.median(other) / results.median("ours", metric)
-        what = f"{'whole run' if metric == 'seconds' else 'publishing stage'} to {TITLES[other]}"
+        each = [b / a for a, b in zip(results.values(mine, metric), results.values(other), strict=True)]
+        ratio = results.median(other) / results.median(mine, metric)
+        what = f"{TITLES[mine]}{', publishing with all status writes' if metric == 'publishing' else ''} to {TITLES[other]}"
         rows.append([what, f"{ratio:.2f}", f"{min(each):.2f} to {max(each):.2f}", f"{goal}", "reached" if ratio >= goal else "not reached"])
     return "How many times as fast migrator is:\n\n" + table(["ratio", "value", "round by round", "goal", ""], rows)
 

@@ -10,9 +10,9 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def measure(results: Results, contenders: Sequence[Contender], rounds: int, parameter: str = "") -> None:
+def measure(results: Results, contenders: Sequence[Contender], rounds: int, parameter: str = "", warm_up: bool = True) -> None:
     """One round to warm up, then `rounds` that count."""
-    for number in range(rounds + 1):
+    for number in range(0 if warm_up else 1, rounds + 1):
         say(f"{parameter + ', ' if parameter else ''}{f'round {number} of {rounds}' if number else 'warm-up'}")
         first = number % len(contenders)
         for contender in [*contenders[first:], *contenders[:first]]:
