@@ -29,21 +29,26 @@ void FieldsWriter::begin(std::string_view record_id, std::string_view external_i
   append_head(out_, record_id, external_id, id, bo_code);
 }
 
-void FieldsWriter::begin_field(std::string_view code) {
-  out_ += fields_++ == 0 ? ",\"fields\":[{\"code\":" : ",{\"code\":";
-  append_string(out_, code);
-  out_ += ",\"apiValue\":";
+FieldHead::FieldHead(std::string_view code) {
+  text_ = "{\"code\":";
+  append_string(text_, code);
+  text_ += ",\"apiValue\":";
 }
 
-void FieldsWriter::open_value(std::string_view code) {
-  begin_field(code);
+void FieldsWriter::begin_field(const FieldHead &head) {
+  out_ += fields_++ == 0 ? ",\"fields\":[" : ",";
+  out_ += head.text();
+}
+
+void FieldsWriter::open_value(const FieldHead &head) {
+  begin_field(head);
   out_ += '"';
 }
 
 void FieldsWriter::close_value() { out_ += "\"}"; }
 
-void FieldsWriter::text(std::string_view code, std::string_view value) {
-  begin_field(code);
+void FieldsWriter::text(const FieldHead &head, std::string_view value) {
+  begin_field(head);
   append_string(out_, value);
   out_ += '}';
 }

@@ -11,6 +11,16 @@
 
 namespace migrator::message {
 
+// What stands before the value of a field with this code: made once, since the same fields come in every message.
+class FieldHead {
+public:
+  explicit FieldHead(std::string_view code);
+  std::string_view text() const noexcept { return text_; }
+
+private:
+  std::string text_;
+};
+
 // A message with simple fields, written piece by piece into a buffer that is used again and again.
 class FieldsWriter {
 public:
@@ -18,17 +28,16 @@ public:
 
   // id: empty for none.
   void begin(std::string_view record_id, std::string_view external_id, std::string_view id, std::string_view bo_code);
-  // The field's code; its value follows by one of the two, or by writing between open_value and close_value
-  // what needs no escapes.
-  void open_value(std::string_view code);
+  // A field with its value; or a value that is written between open_value and close_value and needs no escapes.
+  void text(const FieldHead &head, std::string_view value);
+  void open_value(const FieldHead &head);
   void close_value();
-  void text(std::string_view code, std::string_view value);
   bool has_fields() const noexcept { return fields_ > 0; }
   // state: ACTUAL or REMOVED; a removed instance has no fields.
   void end(std::string_view state);
 
 private:
-  void begin_field(std::string_view code);
+  void begin_field(const FieldHead &head);
   std::string &out_;
   int fields_ = 0;
 };

@@ -48,7 +48,7 @@ FieldsSource::FieldsSource(const Context &context) : context_(context), names_(c
   select_ = "select ctid, xmin, id::bigint, in_id::text, out_id::text, coalesce(removed, false)";
   kinds_ = {Kind::tid, Kind::xid, Kind::bigint, Kind::text, Kind::text, Kind::flag};
   for (const migration::FieldColumn &field : context.table.columns) {
-    fields_.push_back(pg::to_utf8(field.field));
+    heads_.emplace_back(pg::to_utf8(field.field));
     if (field.column.empty()) continue;  // the key field: its value is in_id
     Kind const kind = kind_of(field.type);
     select_ += ", " + read_as(kind, pg::quote_identifier(field.column));
@@ -84,9 +84,9 @@ FieldsSource::Outcome FieldsSource::encode(const pg::RowCursor &row, Batch &batc
   if (!removed) {
     std::size_t column = k_first_field, nth = 0;
     for (const migration::FieldColumn &field : context_.table.columns) {
-      std::string const &code = fields_[nth++];
+      message::FieldHead const &head = heads_[nth++];
       if (field.column.empty()) {
-        writer.text(code, in_id);
+        writer.text(head, in_id);
         continue;
       }
       const pg::Value &value = row[column++];
@@ -95,23 +95,23 @@ FieldsSource::Outcome FieldsSource::encode(const pg::RowCursor &row, Batch &batc
       if (value.unencodable) return refuse(field.column, sqlstate::not_representable, "not valid in UTF-8");
       switch (kinds_[column - 1]) {
         case Kind::timestamp:
-          writer.open_value(code);
+          writer.open_value(head);
           if (!message::append_date(value_, value.integer))
             return refuse(field.column, sqlstate::datetime_out_of_range, "a date must lie in the years 1 to 9999");
           writer.close_value();
           break;
         case Kind::number:
-          writer.open_value(code);
+          writer.open_value(head);
           if (!message::append_number(value_, value.text))
             return refuse(field.column, sqlstate::numeric_out_of_range, "a number must be finite");
           writer.close_value();
           break;
         case Kind::flag:
-          writer.open_value(code);
+          writer.open_value(head);
           value_ += value.integer != 0 ? "true" : "false";
           writer.close_value();
           break;
-        default: writer.text(code, value.text);
+        default: writer.text(head, value.text);
       }
     }
     if (!writer.has_fields()) return Outcome::skipped;

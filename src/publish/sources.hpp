@@ -1,6 +1,7 @@
 #pragma once
 // The three kinds of Source; see publish/source.hpp.
 
+#include "message/boi_input.hpp"
 #include "pg/row_cursor.hpp"
 #include "publish/claimed_rows.hpp"
 #include "publish/source.hpp"
@@ -29,7 +30,7 @@ private:
 
   Context context_;
   Names names_;
-  std::vector<std::string> fields_;  // codes in UTF-8, of all columns of the layout
+  std::vector<message::FieldHead> heads_;  // of all columns of the layout
   std::string select_;
   std::vector<pg::Kind> kinds_;
   std::string record_head_;

@@ -47,10 +47,8 @@ private:
   bool advance(const migration::Control &control) {
     if (control.paused) return false;
     if (control.stage == Stage::begin) {
-      if (run_.has_leftovers()) {
-        keep_publishers();
-        return false;
-      }
+      keep_publishers();  // they settle the slots meanwhile
+      if (run_.has_leftovers()) return false;
       run_.begin();
       return true;
     }

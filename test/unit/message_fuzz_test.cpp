@@ -59,7 +59,7 @@ TEST_F(MessageFuzz, FieldsComeBack) {
     for (auto &[code, value] : fields) {
       code = text();
       value = text();
-      writer.text(code, value);
+      writer.text(FieldHead(code), value);
     }
     writer.end("ACTUAL");
     Json const json = parse(document);

@@ -69,8 +69,8 @@ TEST(BoiInput, FieldsInTheOrderOfTheSample) {
   FieldsWriter writer(out);
   writer.begin("r1", "e\"1", "", "BO");
   EXPECT_FALSE(writer.has_fields());
-  writer.text("A", "x");
-  writer.open_value("B");
+  writer.text(FieldHead("A"), "x");
+  writer.open_value(FieldHead("B"));
   out += "true";
   writer.close_value();
   EXPECT_TRUE(writer.has_fields());
