@@ -255,6 +255,9 @@ declare
   it constant migrator.in_consumption := (select c from migrator.in_consumption c where c.id = do_chore.consumption);
   settings constant migrator.company := (select c from migrator.company c where c.code = it.company);
   this_moment constant timestamptz := clock_timestamp();
+  portion constant integer := 50000;  -- rows removed in one transaction; what is left is due at once
+  references_left boolean;
+  letters bigint;
   -- The last 23:30 that has passed.
   evening constant timestamptz := date_trunc('day', this_moment - interval '23 hours 30 minutes') + interval '23 hours 30 minutes';
 begin
@@ -262,15 +265,20 @@ begin
     perform migrator.retry_references(it.company);
     update migrator.in_consumption c set references_retried_at = this_moment where c.id = it.id;
     return 'retry of waiting links';
-  elsif it.records_forgotten_at is null or it.records_forgotten_at <= this_moment - make_interval(hours => settings.record_clean_hours) then
-    perform migrator.forget_records(it.company, make_interval(hours => settings.record_clean_hours));
-    update migrator.in_consumption c set records_forgotten_at = this_moment where c.id = it.id;
+  elsif it.records_forgotten_at is null or it.records_forgotten_at <= this_moment - interval '5 hours' then
+    if migrator.forget_records(it.company, make_interval(hours => settings.record_clean_hours), portion) < portion then
+      update migrator.in_consumption c set records_forgotten_at = this_moment where c.id = it.id;
+    end if;
     return 'cleaning of recordIds';
   elsif it.settled_removed_at is null or it.settled_removed_at < evening then
-    perform migrator.forget_references(it.company);
-    delete from migrator.dead_letter d where d.company = it.company
-      and d.resolved_at < this_moment - make_interval(mins => settings.old_record_delete_minutes);
-    update migrator.in_consumption c set settled_removed_at = this_moment where c.id = it.id;
+    references_left := migrator.forget_references(it.company, null, portion) = portion;
+    delete from migrator.dead_letter where id in
+      (select d.id from migrator.dead_letter d where d.company = it.company
+       and d.resolved_at < this_moment - make_interval(mins => settings.old_record_delete_minutes) limit portion);
+    get diagnostics letters = row_count;
+    if not references_left and letters < portion then
+      update migrator.in_consumption c set settled_removed_at = this_moment where c.id = it.id;
+    end if;
     return 'removal of what is settled';
   elsif it.cleaned_at is null or it.cleaned_at <= this_moment - interval '1 minute' then
     perform migrator.clean_tracking();

@@ -7,7 +7,7 @@ alter table migrator.company
     constraint old_record_delete_minutes_positive check (old_record_delete_minutes > 0);
 comment on column migrator.company.consumers is 'Parallel consumers, 1 to 64; never more work than there are partitions.';
 comment on column migrator.company.track_timings is 'Whether consumers write in_migration.timings.';
-comment on column migrator.company.record_clean_hours is 'Hours for which recordIds are remembered, and between two cleanings.';
+comment on column migrator.company.record_clean_hours is 'Hours for which recordIds are remembered; cleaning repeats every 5 hours.';
 comment on column migrator.company.reference_interval is 'Minutes between two retries of waiting links.';
 comment on column migrator.company.old_record_delete_minutes is 'Minutes after which settled dead letters are removed.';
 

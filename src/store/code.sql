@@ -100,32 +100,34 @@ as $$
 $$;
 comment on function migrator.found_references(text) is 'Waiting links whose target is there.';
 
-create or replace function migrator.forget_records(company text, older_than interval) returns bigint
-  language plpgsql strict security definer set search_path = pg_catalog, pg_temp as $$
-declare
-  forgotten bigint;
-begin
-  delete from migrator.seen_record r where r.company = forget_records.company and r.seen_at < now() - older_than;
-  get diagnostics forgotten = row_count;
-  return forgotten;
-end
-$$;
-comment on function migrator.forget_records(text, interval) is
-  'Forgets recordIds that were applied longer ago: such a message would be applied again. Returns their number.';
-
-create or replace function migrator.forget_references(company text, waiting_longer_than interval default null) returns bigint
+create or replace function migrator.forget_records(company text, older_than interval, row_limit integer default null) returns bigint
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   forgotten bigint;
 begin
-  delete from in_migration.boi_reference r
-  where r.company = forget_references.company and (r.resolved_at is not null or r.created_at < now() - waiting_longer_than);
+  delete from migrator.seen_record where ctid = any (array(
+    select r.ctid from migrator.seen_record r where r.company = forget_records.company and r.seen_at < now() - older_than limit row_limit));
   get diagnostics forgotten = row_count;
   return forgotten;
 end
 $$;
-comment on function migrator.forget_references(text, interval) is
-  'Forgets links that were made, and, if an interval is given, those that have waited longer. Returns their number.';
+comment on function migrator.forget_records(text, interval, integer) is
+  'Forgets recordIds that were applied longer ago, at most row_limit of them: such a message would be applied again. Returns their number.';
+
+create or replace function migrator.forget_references(company text, waiting_longer_than interval default null, row_limit integer default null)
+  returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  forgotten bigint;
+begin
+  delete from in_migration.boi_reference where ctid = any (array(
+    select r.ctid from in_migration.boi_reference r
+    where r.company = forget_references.company and (r.resolved_at is not null or r.created_at < now() - waiting_longer_than) limit row_limit));
+  get diagnostics forgotten = row_count;
+  return forgotten;
+end
+$$;
+comment on function migrator.forget_references(text, interval, integer) is
+  'Forgets links that were made, and, if an interval is given, those that have waited longer; at most row_limit of them. Returns their number.';
 
 create or replace function migrator.clear_store(company text, bo text default null) returns bigint
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -427,5 +429,5 @@ revoke execute on all functions in schema migrator from public;
 grant execute on function migrator.unique_key(text), migrator.instance_id(text, text, text), migrator.found_references(text),
   migrator.bo_view_column(text, text) to migrator_reader;
 grant execute on function migrator.apply_boi_input(text, text), migrator.apply_boi_input(text, jsonb), migrator.apply_boi_inputs(text, text[]),
-  migrator.retry_references(text), migrator.forget_records(text, interval), migrator.forget_references(text, interval) to migrator_operator;
+  migrator.retry_references(text), migrator.forget_records(text, interval, integer), migrator.forget_references(text, interval, integer) to migrator_operator;
 grant execute on function migrator.create_bo_view(text, text, text, text), migrator.clear_store(text, text) to migrator_admin;
