@@ -87,6 +87,14 @@ inline void insert_index_entries(ResultRelInfo *relation, TupleTableSlot *row, E
 }
 #endif
 
+// In place of the active snapshot, which nothing else may refer to. With its catalogue snapshot, or the old one would go on to count.
+inline Snapshot renewed_snapshot() {
+  PopActiveSnapshot();
+  InvalidateCatalogSnapshotConditionally();
+  PushActiveSnapshot(GetTransactionSnapshot());
+  return GetActiveSnapshot();
+}
+
 // As a RowCursor and a RowVersion have it.
 inline std::int64_t tid_number(ItemPointer tid) {
   return static_cast<std::int64_t>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 | ItemPointerGetOffsetNumberNoCheck(tid);

@@ -11,6 +11,9 @@
 namespace migrator::pg {
 namespace {
 
+// An old snapshot of ours would keep pages from being pruned that others have long finished with.
+constexpr std::size_t k_rows_a_snapshot = 1000;
+
 // What is set, as plain data.
 struct Column {
   const char *name;
@@ -65,14 +68,14 @@ std::uint64_t update_directly(Relation table, RowVersion *rows, std::size_t coun
   const FormData_pg_attribute *judged = TupleDescAttr(RelationGetDescr(table), now.index);
   int const attributes = RelationGetNumberOfAttributes(table);
   CommandCounterIncrement();
-  PushActiveSnapshot(GetTransactionSnapshot());
-  Snapshot const snapshot = GetActiveSnapshot();
+  Snapshot snapshot = renewed_snapshot();
   CommandId const command = GetCurrentCommandId(true);
   BlockNumber const blocks = RelationGetNumberOfBlocks(table);
   BlockNumber pruned = InvalidBlockNumber;
   std::uint64_t changed = 0;
   for (std::size_t i = 0; i < count; i++) {
     CHECK_FOR_INTERRUPTS();
+    if (i % k_rows_a_snapshot == k_rows_a_snapshot - 1) snapshot = renewed_snapshot();
     auto const block = static_cast<BlockNumber>(rows[i].tid >> 16);
     if (block >= blocks) continue;  // cut off with the rows that were there
     if (block != pruned) {          // as a scan would, so that there is room beside the old versions
@@ -110,7 +113,6 @@ std::uint64_t update_directly(Relation table, RowVersion *rows, std::size_t coun
       ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("could not serialize access due to concurrent update")));
     }
   }
-  PopActiveSnapshot();
   ExecDropSingleTupleTableSlot(old);
   ExecDropSingleTupleTableSlot(fresh);
   ExecCloseIndices(target);

@@ -1,5 +1,6 @@
 #pragma once
-// One UPDATE of many rows that are known by their physical addresses. Needs a transaction of a worker.
+// One UPDATE of many rows that are known by their physical addresses. Needs a READ COMMITTED transaction of a worker, whose snapshot
+// it renews.
 
 #include <cstdint>
 #include <string>

@@ -56,11 +56,7 @@ Transaction::~Transaction() {
 }
 
 void renew_snapshot() {
-  call([] {
-    PopActiveSnapshot();
-    InvalidateCatalogSnapshotConditionally();
-    PushActiveSnapshot(GetTransactionSnapshot());
-  });
+  call([] { (void)renewed_snapshot(); });
 }
 
 }  // namespace migrator::pg
