@@ -69,10 +69,13 @@ std::string retry(const std::string &company, const pg::Text &only) {
 }  // namespace
 
 void bury(const std::string &company, const Partition &from, const wire::Record &record, const store::Failure &failure) {
-  pg::execute("insert into migrator.dead_letter (company, topic, partition, \"offset\", key, value, sqlstate, reason) "
-              "values ($1, $2, $3::integer, $4::bigint, decode($5, 'hex'), decode($6, 'hex'), $7, $8)",
-              {company, from.topic, number(from.number), number(record.offset), hex(record.key), hex(record.value), failure.sqlstate,
-               reason_of(failure)});
+  std::vector<pg::Text> values{company, from.topic, number(from.number), number(record.offset), failure.sqlstate, reason_of(failure)};
+  // These may be large: moved, where a list would copy them.
+  values.push_back(hex(record.key));
+  values.push_back(hex(record.value));
+  pg::execute("insert into migrator.dead_letter (company, topic, partition, \"offset\", sqlstate, reason, key, value) "
+              "values ($1, $2, $3::integer, $4::bigint, $5, $6, decode($7, 'hex'), decode($8, 'hex'))",
+              values);
 }
 
 }  // namespace migrator::consume

@@ -77,7 +77,7 @@ def test_each_becomes_a_dead_letter_and_the_next_one_is_applied(consumption: Con
     assert consumption.database.query("select place, message from in_migration.errors") == []
     [consumer] = consumption.workers("consumer")
     # In one go: the frame, its hexadecimal form for the table, and copies on the way; afterwards nothing of it is kept.
-    assert memory(consumer, "VmHWM") < 14 * SIZE
+    assert memory(consumer, "VmHWM") < 11 * SIZE
     wait_until(lambda: memory(consumer, "VmRSS") < 2 * SIZE, what="the memory is given back")
 
 
