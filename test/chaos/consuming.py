@@ -59,6 +59,7 @@ class ConsumingRound:
         self.dice = dice
         self.hits = ""  # a letter for each fault: t while a batch is applied, - while none is, as seen just before
         self.recoveries: list[float] = []
+        self._over = 0.0  # when the last fault was over, as a Unix time
         self.verdict = Verdict()
 
     def ask(self, sql: str, *parameters: Any) -> Any:
@@ -105,14 +106,15 @@ class ConsumingRound:
         self.hits += "t" if inside else "-"
         moment = time.time()
         fault()
+        self._over = time.time()
         return moment
 
     def recover(self, moment: float, replaced: Sequence[int] = ()) -> None:
-        """Waits for the next batch that was received after the fault, and notes how long it took. `replaced`: client processes that
-        are gone, one of which must have a successor before."""
+        """Waits for the next batch that was received when the fault was over, and notes how long that took from its beginning.
+        `replaced`: client processes that are gone, one of which must have a successor before."""
         known = set(replaced)
         wait_until(lambda: not known or set(self.consumption.clients()) - known, 60, "a new client process", interval=0.005)
-        since = time.time() if known else moment
+        since = time.time() if known else max(moment, self._over)  # moment: that of coming back, where a fault has two parts
         sql = "select min(extract(epoch from finished_at)) from in_migration.from_kafka_to_mongo_tracking where started_at > to_timestamp(%s)"
         try:
             found = wait_until(lambda: self.ask(sql, since), 60, "a batch after the fault", interval=0.02)
