@@ -261,6 +261,11 @@ class Broker(KafkaClient):
     def running(self) -> bool:
         return self._process is not None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def remove(self) -> None:
         self.kill()
         shutil.rmtree(self.root, ignore_errors=True)

@@ -3,7 +3,8 @@
 #   make unit-sanitize   the same under the address and undefined behaviour sanitizers, in build/unit-sanitize
 #   make fuzz SECONDS=60 the fuzz tests of the latter for so long each, with a seed of the time or SEED=n
 # A test whose name begins with kafka_ is linked with src/kafka and librdkafka, and may start the client process.
-# kafka_client_test and kafka_consumer_test need a broker: they are skipped unless MIGRATOR_TEST_BROKER holds its host:port.
+# kafka_client_test and kafka_consumer_test need a broker: they are skipped unless MIGRATOR_TEST_BROKER holds its host:port
+# ("make test" starts one).
 
 UNIT_TESTS    := $(patsubst test/unit/%.cpp,%,$(wildcard test/unit/*_test.cpp))
 UNIT_SOURCES  := $(wildcard src/base/*.cpp src/wire/*.cpp src/message/*.cpp) src/server/options.cpp \
