@@ -26,6 +26,7 @@ class Site:
     broker: Broker
     cluster: Cluster
     server: Mapping[str, str] | None = None  # options of the foreign server; None: just the broker's address
+    rows: int = 20000
     spent: bool = False
 
     @contextlib.contextmanager
@@ -33,11 +34,12 @@ class Site:
         """A round whose run is under way; at the end of the block it is completed and judged."""
         with self.cluster.database("migrator") as database:
             topic = self.broker.create_topic(f"chaos_{secrets.token_hex(4)}", dice.choice([1, 4, 12]))
-            load = Load(database, self.broker, topic, rows=20000, workers=dice.randint(1, 3), server=self.server)
+            load = Load(database, self.broker, topic, rows=self.rows, workers=dice.randint(1, 3), server=self.server)
             migration = load.wait_for_start()
             round_ = Round(self, load, dice)
             try:
-                yield round_
+                with contextlib.suppress(RunEnded):  # before all faults came: then those that did are judged
+                    yield round_
             finally:
                 round_.close()
             round_.verdict = load.complete(migration, timeout=120)
@@ -66,12 +68,11 @@ class Round:
         self._ends = Ends(site.broker.bootstrap, load.company.topic)
 
     def moments(self, least: int, most: int) -> Iterator[None]:
-        """So many times: some chunks later, and then anywhere within a chunk. Stops when the run is over."""
-        with contextlib.suppress(RunEnded):
-            for _ in range(self.dice.randint(least, most)):
-                self.load.wait_for_chunks(self.dice.randint(1, 3))
-                time.sleep(self.dice.uniform(0, 0.15))  # a moment, not a condition
-                yield
+        """So many times: some chunks later, and then anywhere within a chunk. Ends the fault when the run is over."""
+        for _ in range(self.dice.randint(least, most)):
+            self.load.wait_for_chunks(self.dice.randint(1, 3))
+            time.sleep(self.dice.uniform(0, 0.15))  # a moment, not a condition
+            yield
 
     def strike(self, fault: Callable[[list[int]], object], inside: bool = False) -> float:
         """Does something while the client processes, whose pids `fault` gets, stand still: so the state noted is the one hit.

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 
 from harness import Broker, Cluster, Installation
 from helpers.failpoints import CLIENT, RECOVERY, WORKER, kill_at
-from helpers.faults import RunEnded
 from stage import SETTINGS, Round, Site
 
 __all__ = ["FAULTS", "make_site"]
@@ -28,11 +27,7 @@ def _at(point: str) -> Callable[[Round], None]:
             # A recovery needs a reason: a transaction that is committed, or one that will be aborted.
             points = [dice.choice(["before_answer", "after_marker"]), point] if point in RECOVERY else [point]
             skip = dice.randint(0, 1000) if point == "mid_produce" else dice.randint(0, 3)  # rows, and chunks
-            try:
-                moment = kill_at(round_.load, points, skip, note=round_.note_state)
-            except RunEnded:
-                return
-            round_.recover(moment)
+            round_.recover(kill_at(round_.load, points, skip, note=round_.note_state))
 
     fault.__name__ = f"killed_{point}"
     return fault
