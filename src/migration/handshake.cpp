@@ -16,11 +16,11 @@ std::string refuse(const std::string &reason) { return "not started: " + reason;
 
 // The first run binds the database to its server; a copy of it finds itself elsewhere.
 bool belongs_here() {
-  if (MIGRATOR_MUTATION("no_identity")) return true;
   pg::execute(
       "insert into migrator.identity (system_identifier, database_oid, data_directory) "
       "select c.system_identifier::text, d.oid, current_setting('data_directory') from pg_control_system() c, pg_database d "
       "where d.datname = current_database() and not exists (select from migrator.identity)");
+  if (MIGRATOR_MUTATION("no_identity")) return true;
   return pg::execute(
              "select i.system_identifier = c.system_identifier::text and i.database_oid = d.oid "
              "and i.data_directory = current_setting('data_directory') "

@@ -97,6 +97,51 @@ def test_every_slot_is_asked_before_anything_is_published(failpoint_load: Load) 
     assert load.company.broker.count(load.company.topic, "read_uncommitted") == before
 
 
+def test_a_slot_that_only_kafka_remembers_is_asked(failpoint_load: Load) -> None:
+    """A backup may be older than the first use of a slot: the marker topic tells which ones there are."""
+    load = failpoint_load
+    complete(load, load.company.start_run())
+    commit_marker(load, another_owner(load, 1), 1)
+    assert load.database.query("select slot from migrator.slot") == [(0,)]
+    before = load.company.broker.count(load.company.topic, "read_uncommitted")
+    load.company.supply("update in_buyer set in_status = ''")
+    load.company.announce_load()
+    load.company.start_run()
+    wait_until(lambda: doubts(load) or not load.running(), 60, "the run stops")
+    assert "slot 1" in "".join(doubts(load)), "a slot that only Kafka remembers was not asked"
+    assert load.company.broker.count(load.company.topic, "read_uncommitted") == before
+
+
+def test_a_slot_that_another_company_opens_is_waited_for(failpoint_load: Load, make_topic: Callable[..., str]) -> None:
+    """It may be the one that knows this database to be an old one."""
+    load = failpoint_load
+    complete(load, load.company.start_run())
+    commit_marker(load, another_owner(load))
+    load.company.supply("update in_buyer set in_status = ''")
+    load.company.announce_load()
+    things = document(bo("Thing", field("Name"))) | {"company": {"code": "other", "in_schema": "other"}}
+    other = Company(load.database, load.company.broker, make_topic(), things, workers=1)
+    other.supply("insert into in_thing (in_id, name) select 't' || i, 'x' from generate_series(1, 1000) i")
+    other.announce_load()
+
+    def published() -> int:
+        return other.broker.count(other.topic, "read_uncommitted")
+
+    load.cluster.failpoints.arm("recovery_read", "stop")
+    load.company.start_run()
+    reader = load.cluster.failpoints.wait("recovery_read")
+    try:
+        other.start_run()
+        # Who waits says so, and tries again.
+        wait_until(lambda: published() or "still settling" in (other.waiting() or ""), 30, "the other company waits")
+        assert not published(), "the other company did not wait"
+    finally:
+        thaw([reader])
+    wait_until(lambda: "in doubt" in (other.waiting() or ""), 30, "the other company stops in doubt as well")
+    assert not published()
+    assert other.statuses("in_thing") == {"": 1000}
+
+
 def test_lost_markers_are_noticed(failpoint_load: Load, broker: Broker) -> None:
     load = failpoint_load
     load.company.start_run()

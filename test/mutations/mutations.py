@@ -73,6 +73,16 @@ MUTATIONS = (
         (RULES + "every_slot_is_asked_before_anything_is_published",),
     ),
     Mutation(
+        "forgotten_slots_pass",
+        "So is every slot that only Kafka remembers.",
+        (RULES + "a_slot_that_only_kafka_remembers_is_asked",),
+    ),
+    Mutation(
+        "others_slots_pass",
+        "A slot that another run is about to open is waited for.",
+        (RULES + "a_slot_that_another_company_opens_is_waited_for",),
+    ),
+    Mutation(
         "no_identity", "A copy of the database publishes nothing.", ("test_faults_restore.py::test_clone_publishes_nothing_until_adopted",)
     ),
 )

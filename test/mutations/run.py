@@ -21,7 +21,7 @@ from harness.process import ROOT  # noqa: E402
 from mutations import MUTATIONS, Mutation  # noqa: E402
 
 FOLDER = ROOT / "build" / "mutations"
-FAILED = 1  # pytest's exit status for failed tests, as opposed to broken ones
+FAILED = re.compile(r"^FAILED (\S+)", re.MULTILINE)  # of pytest's summary; a broken fixture is an ERROR
 
 
 def run(tests: Sequence[str], pg_config: Path, mutation: str = "") -> tuple[int, str]:
@@ -29,9 +29,10 @@ def run(tests: Sequence[str], pg_config: Path, mutation: str = "") -> tuple[int,
     environment = {**os.environ, "PG_CONFIG": str(pg_config)}
     if mutation:
         environment[MUTATION] = mutation
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-x", "--tb=short", "-q", *(f"test/e2e/{test}" for test in tests)]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-x", "--tb=short", "-q", "-rfE", *(f"test/e2e/{test}" for test in tests)]
     done = subprocess.run(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    (FOLDER / f"{mutation or 'none'}.log").write_text(done.stdout)
+    name = re.sub(r"\W+", "_", tests[0].removesuffix(".py")) if mutation else "tests"
+    (FOLDER / f"{mutation or 'none'}-{name}.log").write_text(done.stdout)
     return done.returncode, done.stdout
 
 
@@ -41,16 +42,18 @@ def why(output: str) -> str:
     return found[1][:160] if found else "?"
 
 
+def notices(mutation: Mutation, test: str, pg_config: Path) -> bool:
+    """The test itself fails: not its fixtures, and no other test of that file."""
+    start = time.monotonic()
+    _, output = run([test], pg_config, mutation.name)
+    failed = any(name.split("test/e2e/")[-1] == test for name in FAILED.findall(output))
+    print(f"  {mutation.name}: {'caught' if failed else 'NOT CAUGHT'} by {test} ({time.monotonic() - start:.0f} s)", flush=True)
+    print(f"      {why(output) if failed else output[-2000:]}", flush=True)
+    return failed
+
+
 def caught(mutation: Mutation, pg_config: Path) -> bool:
-    good = bool(mutation.tests)
-    for test in mutation.tests:
-        start = time.monotonic()
-        status, output = run([test], pg_config, mutation.name)
-        verdict = "caught by" if status == FAILED else "NOT CAUGHT by"
-        print(f"  {mutation.name}: {verdict} {test} ({time.monotonic() - start:.0f} s)", flush=True)
-        print(f"      {why(output) if status == FAILED else output[-2000:]}", flush=True)
-        good = good and status == FAILED
-    return good
+    return bool(mutation.tests) and all([notices(mutation, test, pg_config) for test in mutation.tests])
 
 
 def main(names: list[str]) -> int:
