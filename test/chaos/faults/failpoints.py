@@ -15,9 +15,9 @@ def make_site() -> Iterator[Site]:
     with (
         Installation("faults") as installation,
         Broker() as broker,
-        Cluster(preload="migrator", settings=SETTINGS, programs=installation.bindir) as cluster,
+        Cluster(preload="migrator", settings=SETTINGS | {"migrator.chunk_rows": "200"}, programs=installation.bindir) as cluster,
     ):
-        yield Site(broker, cluster)
+        yield Site(broker, cluster, rows=8000)
 
 
 def _at(point: str) -> Callable[[Round], None]:
