@@ -391,8 +391,15 @@ language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   its_company constant text := structure #>> '{company,code}';
+  schema constant text := coalesce(structure #>> '{company,in_schema}',
+    (select c.in_schema from migrator.company c where c.code = its_company), 'in_tables');
+  owner constant text := (select c.code from migrator.company c where c.in_schema = schema and c.code <> its_company);
 begin
   perform migrator.check_structure(structure);
+  if owner is not null then
+    raise exception 'in_schema "%" belongs to company "%"', schema, owner
+      using errcode = 'unique_violation', hint = 'Each company has a schema of its own: give another one as company.in_schema.';
+  end if;
 
   -- The update also makes a second load of the same company wait.
   insert into migrator.company as c (code, name, in_schema)

@@ -23,10 +23,10 @@ def make_site() -> Iterator[Site]:
 def _at(point: str) -> Callable[[Round], None]:
     def fault(round_: Round) -> None:
         dice = round_.dice
-        for _ in round_.moments(2, 4):
+        for _ in round_.moments(6, 9):
             # A recovery needs a reason: a transaction that is committed, or one that will be aborted.
             points = [dice.choice(["before_answer", "after_marker"]), point] if point in RECOVERY else [point]
-            skip = dice.randint(0, 1000) if point == "mid_produce" else dice.randint(0, 3)  # rows, and chunks
+            skip = dice.randint(0, 400) if point == "mid_produce" else dice.randint(0, 2)  # rows, and chunks
             round_.recover(kill_at(round_.load, points, skip, note=round_.note_state))
 
     fault.__name__ = f"killed_{point}"
