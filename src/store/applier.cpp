@@ -80,21 +80,31 @@ std::vector<Verdict> Applier::apply(std::span<const std::string_view> messages) 
     }
   };
 
-  Loader loader(company_);
   std::vector<std::string> record_keys;
   for (std::size_t i = 0; i < messages.size(); i++) {
     if (i % 100 == 0) pg::check_for_interrupts();
     attempt(i, [&](Item &item, Verdict &) {
       item.document = message::parse(messages[i], message_depth);
-      const message::BoiInput &input = item.document.root;
-      item.change = input.is_check ? interpret_check(structure, input, item.checks) : interpret(structure, input);
-      if (!input.record_id.empty()) record_keys.push_back(item.record_key = unique_key(input.record_id));
-      if (input.is_check) loader.want(*item.change, item.checks);
-      else loader.want(*item.change);
+      const std::string_view record_id = item.document.root.record_id;
+      if (!record_id.empty()) record_keys.push_back(item.record_key = unique_key(record_id));
     });
   }
 
+  // What was seen before is ignored, whatever is in it.
   std::set<std::string> seen = seen_records(company_, record_keys);
+  Loader loader(company_);
+  for (std::size_t i = 0; i < messages.size(); i++)
+    attempt(i, [&](Item &item, Verdict &verdict) {
+      if (!item.record_key.empty() && seen.count(item.record_key) > 0) {
+        verdict.outcome = Outcome::duplicate;
+        return;
+      }
+      const message::BoiInput &input = item.document.root;
+      item.change = input.is_check ? interpret_check(structure, input, item.checks) : interpret(structure, input);
+      if (input.is_check) loader.want(*item.change, item.checks);
+      else loader.want(*item.change);
+    });
+
   Workspace workspace;
   loader.load(structure, workspace);
   record_keys.clear();
