@@ -4,7 +4,7 @@
 // nothing of the document.
 
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <string>
 #include <string_view>
 
@@ -19,7 +19,7 @@ public:
 
   // text: UTF-8, and lives as long as what is read from it. kept: where strings with escapes are kept, for as long.
   // nesting: how deep objects and arrays may contain each other.
-  JsonReader(std::string_view text, std::deque<std::string> &kept, int nesting)
+  JsonReader(std::string_view text, std::list<std::string> &kept, int nesting)
       : text_(text), kept_(kept), nesting_(nesting) {}
 
   // What comes next.
@@ -61,7 +61,7 @@ private:
   unsigned hex4();
 
   std::string_view text_;
-  std::deque<std::string> &kept_;
+  std::list<std::string> &kept_;
   int nesting_;
   std::size_t at_ = 0;
 };

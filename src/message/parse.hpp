@@ -2,7 +2,7 @@
 // A message as it comes: BoiInput with everything nested in it, and the reference check. Its shape is checked here,
 // its meaning (are there such codes, are these values of the fields' types) is not.
 
-#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,7 +47,7 @@ struct BoiInput {  // what is absent, null or "" is empty
 
 struct Document {
   BoiInput root;
-  std::deque<std::string> kept;  // strings that had escapes
+  std::list<std::string> kept;  // strings that had escapes
 };
 
 // text: UTF-8; the document refers to it. depth: how deep messages may be nested, 1 for none inside.

@@ -1,7 +1,5 @@
 #include "pg/prelude.hpp"
 
-#include <unordered_map>
-
 #include "base/error.hpp"
 #include "pg/guard.hpp"
 #include "pg/spi.hpp"
@@ -50,11 +48,6 @@ public:
             PointerGetDatum(cstring_to_text_with_len(source.data, static_cast<int>(source.size)));
       }
     return values_.data();
-  }
-  // Inside call(): gives that memory back.
-  void release() {
-    for (::Datum value : values_)
-      if (value != 0) pfree(DatumGetPointer(value));
   }
 
 private:
@@ -106,24 +99,6 @@ Result execute(const std::string &sql, const std::vector<Text> &parameters) {
   const char *text = sql.c_str();
   return collect(call([&] {
     return done(SPI_execute_with_args(text, bound.count(), bound.types(), bound.values(), bound.nulls(), false, 0));
-  }));
-}
-
-Result execute_prepared(const std::string &sql, const std::vector<Text> &parameters) {
-  static std::unordered_map<std::string, SPIPlanPtr> plans;
-  Parameters bound(parameters);
-  const char *text = sql.c_str();
-  SPIPlanPtr &plan = plans[sql];
-  return collect(call([&] {
-    if (plan == nullptr) {
-      SPIPlanPtr const fresh = SPI_prepare_cursor(text, bound.count(), bound.types(), CURSOR_OPT_GENERIC_PLAN);
-      if (fresh == nullptr) elog(ERROR, "SPI: %s", SPI_result_code_string(SPI_result));
-      SPI_keepplan(fresh);
-      plan = fresh;
-    }
-    Done const result = done(SPI_execute_plan(plan, bound.values(), bound.nulls(), false, 0));
-    bound.release();
-    return result;
   }));
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // Statements run through SPI. Values travel in text form: a parameter is text and is cast in the statement
-// ($1::bigint), a result is what the type's output function says. For bulk data see pg/row_cursor.hpp.
+// ($1::bigint), a result is what the type's output function says. For bulk data see pg/answer.hpp, pg/copy.hpp and pg/row_cursor.hpp.
 // Needs a transaction and an Spi scope. Errors of PostgreSQL arrive as pg::Error.
 
 #include <cstdint>
@@ -34,8 +34,6 @@ struct Result {
 };
 
 Result execute(const std::string &sql, const std::vector<Text> &parameters = {});
-// The same for a statement that comes again and again: planned once in this process, whatever the parameters.
-Result execute_prepared(const std::string &sql, const std::vector<Text> &parameters);
 
 // While it lives, statements are planned to look rows up in indexes, however small the tables are said to be: in a
 // growing table the plan of a moment ago would read all of it.

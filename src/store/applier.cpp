@@ -1,10 +1,13 @@
 #include "store/applier.hpp"
 
-#include <set>
+#include <algorithm>
+#include <list>
+#include <unordered_set>
 
 #include "base/error.hpp"
 #include "message/parse.hpp"
 #include "pg/error.hpp"
+#include "pg/lookup.hpp"
 #include "pg/spi.hpp"
 #include "store/apply.hpp"
 #include "store/flush.hpp"
@@ -27,7 +30,7 @@ struct Item {  // a message on its way
   message::Document document;
   std::optional<Change> change;
   std::vector<LinkCheck> checks;
-  std::string record_key;  // empty: it has no recordId
+  std::string_view record_key;  // empty: it has no recordId
 };
 
 }  // namespace
@@ -41,8 +44,8 @@ struct Applier::Cache {
 };
 
 const Structure &Applier::Cache::current(const std::string &company) {
-  run("select pg_advisory_xact_lock_shared(hashtextextended('migrator:structure ' || $1, 0))", company, {});
-  std::string now = run("select last_value::text || is_called::text from migrator.structure_version where $1 is not null", company, {}).text();
+  run("select pg_advisory_xact_lock_shared(hashtextextended('migrator:structure ' || $1, 0))::text", company, {});
+  std::string now(*run("select last_value::text || is_called::text from migrator.structure_version where $1 is not null", company, {})[0][0]);
   if (structure == nullptr || now != version) {
     structure = Structure::load(company);
     version = std::move(now);
@@ -80,18 +83,22 @@ std::vector<Verdict> Applier::apply(std::span<const std::string_view> messages) 
     }
   };
 
-  std::vector<std::string> record_keys;
+  std::list<std::string> kept;
+  std::vector<std::string_view> record_keys;
   for (std::size_t i = 0; i < messages.size(); i++) {
     if (i % 100 == 0) pg::check_for_interrupts();
     attempt(i, [&](Item &item, Verdict &) {
       item.document = message::parse(messages[i], message_depth);
       const std::string_view record_id = item.document.root.record_id;
-      if (!record_id.empty()) record_keys.push_back(item.record_key = unique_key(record_id));
+      if (!record_id.empty()) record_keys.push_back(item.record_key = unique_key(record_id, kept));
     });
   }
 
   // What was seen before is ignored, whatever is in it.
-  std::set<std::string> seen = seen_records(company_, record_keys);
+  std::unordered_set<std::string_view> seen;
+  std::sort(record_keys.begin(), record_keys.end());
+  pg::Lookup const before("migrator", "seen_record_pkey", {company_}, record_keys, "record_id");
+  for (const pg::Lookup::Match &match : before.matches()) seen.insert(record_keys[match.key]);
   Loader loader(company_);
   for (std::size_t i = 0; i < messages.size(); i++)
     attempt(i, [&](Item &item, Verdict &verdict) {
@@ -99,15 +106,15 @@ std::vector<Verdict> Applier::apply(std::span<const std::string_view> messages) 
         verdict.outcome = Outcome::duplicate;
         return;
       }
-      const message::BoiInput &input = item.document.root;
-      item.change = input.is_check ? interpret_check(structure, input, item.checks) : interpret(structure, input);
-      if (input.is_check) loader.want(*item.change, item.checks);
+      bool const is_check = item.document.root.is_check;
+      item.change = is_check ? interpret_check(structure, item.document, item.checks) : interpret(structure, item.document);
+      if (is_check) loader.want(*item.change, item.checks);
       else loader.want(*item.change);
     });
 
   Workspace workspace;
   loader.load(structure, workspace);
-  record_keys.clear();
+  std::vector<std::string_view> applied;  // record keys
   std::vector<bool> changed(messages.size());
   for (std::size_t i = 0; i < messages.size(); i++)
     attempt(i, [&](Item &item, Verdict &verdict) {
@@ -126,14 +133,14 @@ std::vector<Verdict> Applier::apply(std::span<const std::string_view> messages) 
       }
       if (item.record_key.empty()) return;
       seen.insert(item.record_key);
-      record_keys.push_back(item.record_key);
+      applied.push_back(item.record_key);
     });
 
   Links links(company_, workspace);
   links.replay(changed);
   for (std::size_t i = 0; i < messages.size(); i++)
     if (!changed[i] && (verdicts[i].outcome == Outcome::updated || verdicts[i].outcome == Outcome::merged)) verdicts[i].outcome = Outcome::unchanged;
-  flush(company_, workspace, links, record_keys);
+  flush(company_, workspace, links, std::move(applied));
   return verdicts;
 }
 

@@ -35,11 +35,11 @@ Instance *find(const Workspace &workspace, const Change &change) {
 }
 
 // Who has the unique values of the message: nobody, or one instance, which then takes all of the message's data.
-Instance *holder_of_values(const Workspace &workspace, const Change &change) {
+Instance *holder_of_values(Workspace &workspace, const Change &change) {
   Instance *holder = nullptr;
   for (const FieldChange &field : change.fields) {
     if (!field.field->is_unique || !field.value) continue;
-    Instance *other = workspace.by_value(*change.bo, *field.field, unique_key(*field.value));
+    Instance *other = workspace.by_value(*change.bo, *field.field, workspace.unique_key(*field.value));
     if (other == nullptr || other == holder) continue;
     if (holder != nullptr)
       throw Error(sqlstate::unique_violation,
@@ -72,7 +72,7 @@ void apply_link(Workspace &workspace, Instance &owner, const LinkChange &link) {
   } else if (link.target == nullptr) {
     step.to_bo = link.to_bo;
     step.to_field = link.to_field;
-    step.value = unique_key(link.value);
+    step.value = workspace.unique_key(link.value);
     step.target = workspace.by_value(*link.to_bo, *link.to_field, step.value);
     step.kind = step.target != nullptr ? Kind::add : Kind::wait;
   } else {

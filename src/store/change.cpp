@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <list>
+#include <string>
 
 #include "base/error.hpp"
 #include "message/api_value.hpp"
@@ -28,24 +30,29 @@ std::string head(std::string_view value) {
       .detail("The value is " + quoted(head(value)) + ".");
 }
 
-std::string canonical(const Bo &bo, const Field &field, const message::Value &value) {
+using Kept = std::list<std::string>;
+
+// The text itself, if it has that form already.
+std::string_view kept_form(std::string_view text, std::string canonical, Kept &kept) {
+  return canonical == text ? text : kept.emplace_back(std::move(canonical));
+}
+
+std::string_view canonical(const Bo &bo, const Field &field, const message::Value &value, Kept &kept) {
   std::string result;
   switch (field.type) {
     case Type::date:
       if (value.kind == message::Value::Kind::string) result = message::canonical_date(value.text);
       if (result.empty()) refuse(bo, field, "a date like 2024-12-26T08:59:33.261Z, of the years 1 to 9999", value.text);
-      break;
+      return kept_form(value.text, std::move(result), kept);
     case Type::number:
       if (value.kind != message::Value::Kind::boolean) result = message::canonical_number(value.text);
       if (result.empty()) refuse(bo, field, "a number of at most 1000 digits before and after the point", value.text);
-      break;
+      return kept_form(value.text, std::move(result), kept);
     case Type::flag:
       if (value.text != "true" && value.text != "false") refuse(bo, field, "true or false", value.text);
-      result = value.text;
-      break;
-    default: result = value.text;
+      return value.text;
+    default: return value.text;
   }
-  return result;
 }
 
 std::string_view checked_id(std::string_view name, std::string_view id) {
@@ -54,7 +61,7 @@ std::string_view checked_id(std::string_view name, std::string_view id) {
   return id;
 }
 
-void read_fields(const message::BoiInput &input, Change &change) {
+void read_fields(const message::BoiInput &input, Change &change, Kept &kept) {
   change.fields.reserve(input.fields.size());
   for (const message::FieldInput &item : input.fields) {
     const Field &field = change.bo->field(item.code);
@@ -63,7 +70,7 @@ void read_fields(const message::BoiInput &input, Change &change) {
     for (const FieldChange &other : change.fields)
       if (other.field == &field) throw Error(sqlstate::invalid_parameter, place(*change.bo, field) + " is there twice");
     FieldChange &target = change.fields.emplace_back(FieldChange{&field, std::nullopt});
-    if (item.value.kind != message::Value::Kind::null) target.value = canonical(*change.bo, field, item.value);
+    if (item.value.kind != message::Value::Kind::null) target.value = canonical(*change.bo, field, item.value, kept);
   }
 }
 
@@ -95,9 +102,9 @@ const Field &target_field(const Field &field, const Bo &target, std::string_view
   return target.field(code);
 }
 
-Change read(const Structure &structure, const Bo &bo, const message::BoiInput &input);
+Change read(const Structure &structure, const Bo &bo, const message::BoiInput &input, Kept &kept);
 
-void read_link(const Structure &structure, const message::LinkInput &item, Change &change) {
+void read_link(const Structure &structure, const message::LinkInput &item, Change &change, Kept &kept) {
   const Bo &bo = *change.bo;
   const Field &field = bo.field(item.field_code);
   if (!field.is_link())
@@ -106,7 +113,7 @@ void read_link(const Structure &structure, const message::LinkInput &item, Chang
   link.field = &field;
   if (item.target != nullptr) {
     const Bo &target = target_bo(structure, bo, field, item.target->bo_code.empty() ? item.to_bo_code : item.target->bo_code);
-    link.target = std::make_unique<Change>(read(structure, target, *item.target));
+    link.target = std::make_unique<Change>(read(structure, target, *item.target, kept));
   } else if (item.value.kind != message::Value::Kind::null) {
     link.to_bo = &target_bo(structure, bo, field, item.to_bo_code);
     if (item.to_field_code.empty())
@@ -115,19 +122,19 @@ void read_link(const Structure &structure, const message::LinkInput &item, Chang
     if (!link.to_field->is_unique)
       throw Error(sqlstate::invalid_parameter, place(bo, field) + ": " + place(*link.to_bo, *link.to_field) + " is not unique")
           .hint("toFieldCode names a simple field that is marked as unique.");
-    link.value = canonical(*link.to_bo, *link.to_field, item.value);
+    link.value = canonical(*link.to_bo, *link.to_field, item.value, kept);
   }
 }
 
-Change read(const Structure &structure, const Bo &bo, const message::BoiInput &input) {
+Change read(const Structure &structure, const Bo &bo, const message::BoiInput &input, Kept &kept) {
   Change change;
   change.bo = &bo;
   change.id = checked_id("id", input.id);
   change.external_id = checked_id("externalId", input.external_id);
   change.state = state_of(input.state);
-  read_fields(input, change);
+  read_fields(input, change, kept);
   change.links.reserve(input.links.size());
-  for (const message::LinkInput &item : input.links) read_link(structure, item, change);
+  for (const message::LinkInput &item : input.links) read_link(structure, item, change, kept);
   bool const is_known_by_value = std::any_of(change.fields.begin(), change.fields.end(),
                                              [](const FieldChange &field) { return field.field->is_unique && field.value; });
   if (change.id.empty() && change.external_id.empty() && !is_known_by_value)
@@ -159,11 +166,12 @@ bool Change::has_values() const noexcept {
          std::any_of(links.begin(), links.end(), [](const LinkChange &link) { return !link.clears(); });
 }
 
-Change interpret(const Structure &structure, const message::BoiInput &input) {
-  return read(structure, own_bo(structure, input), input);
+Change interpret(const Structure &structure, message::Document &document) {
+  return read(structure, own_bo(structure, document.root), document.root, document.kept);
 }
 
-Change interpret_check(const Structure &structure, const message::BoiInput &input, std::vector<LinkCheck> &checks) {
+Change interpret_check(const Structure &structure, const message::Document &document, std::vector<LinkCheck> &checks) {
+  const message::BoiInput &input = document.root;
   Change owner;
   owner.bo = &own_bo(structure, input);
   owner.external_id = checked_id("externalId", input.external_id);

@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,7 +17,7 @@ std::string_view name_of(State state) noexcept;
 
 struct FieldChange {
   const Field *field;
-  std::optional<std::string> value;  // empty: cleared
+  std::optional<std::string_view> value;  // empty: cleared
 };
 
 struct Change;
@@ -28,13 +27,13 @@ struct LinkChange {
   // Standard form: the instance of to_bo whose unique field has this value.
   const Bo *to_bo = nullptr;
   const Field *to_field = nullptr;
-  std::string value;
+  std::string_view value;
   // Recursive form.
   std::unique_ptr<Change> target;
   bool clears() const noexcept { return to_bo == nullptr && target == nullptr; }
 };
 
-// Of one instance. Refers to the structure and to the document that it was made from.
+// Of one instance. Refers to the structure and to the document that it was made from; that keeps what had to be rewritten.
 struct Change {
   const Bo *bo = nullptr;
   std::string_view id, external_id;
@@ -54,8 +53,8 @@ struct LinkCheck {
 };
 
 // Each throws Error (22023, 42704, 22P02, 22001) for what contradicts the structure.
-Change interpret(const Structure &structure, const message::BoiInput &input);
+Change interpret(const Structure &structure, message::Document &document);
 // The reference check: the owner and what it should be linked to.
-Change interpret_check(const Structure &structure, const message::BoiInput &input, std::vector<LinkCheck> &checks);
+Change interpret_check(const Structure &structure, const message::Document &document, std::vector<LinkCheck> &checks);
 
 }  // namespace migrator::store

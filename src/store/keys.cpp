@@ -28,24 +28,12 @@ std::string new_id() {
   return id;
 }
 
-std::string unique_key(std::string_view value) {
-  if (value.size() <= k_long_value) return std::string(value);
+std::string_view unique_key(std::string_view value, std::list<std::string> &kept) {
+  if (value.size() <= k_long_value) return value;
   std::size_t length = 0;
   for (std::size_t characters = 0; length < value.size(); length++)
     if ((static_cast<unsigned char>(value[length]) & 0xC0) != 0x80 && characters++ == k_beginning) break;
-  return std::string(value.substr(0, length)) + "... sha256:" + pg::sha256(value);
-}
-
-std::string external_key(const Bo &bo, std::string_view external_id) {
-  std::string key = bo.code;
-  key += '\n';
-  return key += external_id;
-}
-
-std::string value_key(const Bo &bo, const Field &field, std::string_view unique_key) {
-  std::string key = bo.code;
-  ((key += '\n') += field.code) += '\n';
-  return key += unique_key;
+  return kept.emplace_back(std::string(value.substr(0, length)) + "... sha256:" + pg::sha256(value));
 }
 
 }  // namespace migrator::store

@@ -1,7 +1,5 @@
 #include "store/links.hpp"
 
-#include "store/keys.hpp"
-
 namespace migrator::store {
 
 using Kind = LinkStep::Kind;
@@ -13,7 +11,7 @@ Links::Slot &Links::slot(Instance &owner, const Field &field) {
 }
 
 Links::Target Links::target_of(const LinkStep &step) {
-  return {step.to_bo->code, step.to_field == nullptr ? "" : step.to_field->code, step.value};
+  return {step.to_bo->code, step.to_field == nullptr ? "" : step.to_field->code, std::string(step.value)};
 }
 
 // What the database has of the links that the steps are about. Of a field that is cleared that is all; of others only
@@ -42,31 +40,31 @@ void Links::load() {
       waiting_values.add(step.value);
     }
   }
-  auto const has_link = [&](const pg::Result &result) {
-    for (const auto &row : result.rows) slots_[{*row[0], *row[1]}].links[*row[2]] = {true, true};
+  auto const has_link = [&](const pg::Answer &result) {
+    for (const auto &row : result) slots_[{std::string(*row[0]), std::string(*row[1])}].links[std::string(*row[2])] = {true, true};
   };
-  auto const has_waiting = [&](const pg::Result &result) {
-    for (const auto &row : result.rows)
-      slots_[{*row[0], *row[1]}].waiting[{*row[2], row[3].value_or(""), *row[4]}] = {true, true};
+  auto const has_waiting = [&](const pg::Answer &result) {
+    for (const auto &row : result)
+      slots_[{std::string(*row[0]), std::string(*row[1])}].waiting[{std::string(*row[2]), std::string(row[3].value_or("")), std::string(*row[4])}] = {true, true};
   };
   if (!owners.empty())
     has_link(run("select l.owner_id, l.field_code, l.target_id "
-                 "from unnest($2::text[], $3::text[], $4::text[]) k (owner_id, field_code, target_id) "
+                 "from unnest($2, $3, $4) k (owner_id, field_code, target_id) "
                  "cross join lateral (select * from migrator.instance_link where company = $1 and owner_id = k.owner_id "
                  "  and field_code = k.field_code and target_id = k.target_id limit 1) l",
                  company_, {&owners, &fields, &targets}));
   if (!all_owners.empty()) {
-    has_link(run("select l.owner_id, l.field_code, l.target_id from unnest($2::text[], $3::text[]) k (owner_id, field_code) "
+    has_link(run("select l.owner_id, l.field_code, l.target_id from unnest($2, $3) k (owner_id, field_code) "
                  "join migrator.instance_link l on l.company = $1 and l.owner_id = k.owner_id and l.field_code = k.field_code",
                  company_, {&all_owners, &all_fields}));
     has_waiting(run("select r.owner_id, r.field_code, r.to_bo, r.to_field, r.value "
-                    "from unnest($2::text[], $3::text[]) k (owner_id, field_code) join in_migration.boi_reference r "
+                    "from unnest($2, $3) k (owner_id, field_code) join in_migration.boi_reference r "
                     "  on r.company = $1 and r.owner_id = k.owner_id and r.field_code = k.field_code and r.resolved_at is null",
                     company_, {&all_owners, &all_fields}));
   }
   if (!waiting_owners.empty())
     has_waiting(run("select r.owner_id, r.field_code, r.to_bo, r.to_field, r.value "
-                    "from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) k (owner_id, field_code, to_bo, to_field, value) "
+                    "from unnest($2, $3, $4, $5, $6) k (owner_id, field_code, to_bo, to_field, value) "
                     "join in_migration.boi_reference r on r.company = $1 and r.owner_id = k.owner_id and r.field_code = k.field_code "
                     "  and r.to_bo = k.to_bo and r.to_field is not distinct from k.to_field and r.value = k.value and r.resolved_at is null",
                     company_, {&waiting_owners, &waiting_fields, &waiting_bos, &waiting_to_fields, &waiting_values}));
@@ -84,8 +82,8 @@ void Links::find_what_came() {
     waits.push_back(&step);
   }
   if (waits.empty()) return;
-  for (const auto &row : find_targets(bos, fields, values).rows) {
-    LinkStep &step = *waits.at(std::stoul(*row[0]) - 1);
+  for (const auto &row : find_targets(bos, fields, values)) {
+    LinkStep &step = *waits.at(std::stoul(std::string(*row[0])) - 1);
     step.kind = Kind::add;
     step.target = &workspace_.stored(*row[1], *step.to_bo);
   }
@@ -156,9 +154,9 @@ bool Links::adds_waiting() const {
 }
 
 // Rows (n, id): the n-th of these is there.
-pg::Result Links::find_targets(const Column &bos, const Column &fields, const Column &values) const {
-  return run("select k.n, coalesce(u.id, i.id, a.id) "
-             "from unnest($2::text[], $3::text[], $4::text[]) with ordinality k (bo, field, value, n) "
+pg::Answer Links::find_targets(const Column &bos, const Column &fields, const Column &values) const {
+  return run("select k.n::text, coalesce(u.id, i.id, a.id) "
+             "from unnest($2, $3, $4) with ordinality k (bo, field, value, n) "
              "left join lateral (select id from migrator.instance_unique "
              "  where company = $1 and bo = k.bo and field = k.field and value = k.value limit 1) u on true "
              "left join lateral (select id from migrator.instance "
@@ -180,8 +178,8 @@ void Links::look_again() {
       values.add(std::get<2>(target));
       waiting.emplace_back(&slot, &state);
     }
-  for (const auto &row : find_targets(bos, fields, values).rows) {
-    auto const [slot, state] = waiting.at(std::stoul(*row[0]) - 1);
+  for (const auto &row : find_targets(bos, fields, values)) {
+    auto const [slot, state] = waiting.at(std::stoul(std::string(*row[0])) - 1);
     link_what_came(*row[1], *slot, *state);
   }
 }

@@ -50,7 +50,7 @@ private:
   };
   Slot &slot(Instance &owner, const Field &field);
   static Target target_of(const LinkStep &step);
-  pg::Result find_targets(const Column &bos, const Column &fields, const Column &values) const;
+  pg::Answer find_targets(const Column &bos, const Column &fields, const Column &values) const;
   void find_what_came();
   bool is_linked(const LinkStep &step);
   void load();

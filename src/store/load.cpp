@@ -1,8 +1,8 @@
 #include "store/load.hpp"
 
+#include <algorithm>
+
 #include "base/error.hpp"
-#include "message/json_reader.hpp"
-#include "store/keys.hpp"
 #include "store/sql.hpp"
 
 namespace migrator::store {
@@ -12,28 +12,18 @@ namespace {
   throw Error(sqlstate::serialization_failure, "an instance was changed by somebody else").hint("Repeat the transaction.");
 }
 
-void read_fields(const std::string &json, Instance &instance) {
-  std::deque<std::string> kept;
-  message::JsonReader reader(json, kept, 1);
-  reader.object([&](std::string_view code) { instance.fields.emplace(code, reader.string()); });
-}
-
 }  // namespace
 
 void Loader::want_external(const Bo &bo, std::string_view external_id, bool writes) {
-  if (external_id.empty()) return;
-  auto const [key, is_new] = keys_.try_emplace(external_key(bo, external_id), Key{&bo, nullptr, std::string(external_id), writes});
-  key->second.writes |= writes;
+  if (!external_id.empty()) wanted_.push_back({{&bo, nullptr, external_id}, writes});
 }
 
-void Loader::want_value(const Bo &bo, const Field &field, const std::string &value, bool writes) {
-  std::string text = unique_key(value);
-  auto const [key, is_new] = keys_.try_emplace(value_key(bo, field, text), Key{&bo, &field, text, writes});
-  key->second.writes |= writes;
+void Loader::want_value(const Bo &bo, const Field &field, std::string_view value, bool writes) {
+  wanted_.push_back({{&bo, &field, unique_key(value, kept_)}, writes});
 }
 
 void Loader::want(const Change &change) {
-  if (!change.id.empty()) ids_.emplace(change.id);
+  if (!change.id.empty()) to_lock_.push_back(change.id);
   want_external(*change.bo, change.external_id, change.writes());
   for (const FieldChange &field : change.fields)
     if (field.field->is_unique && field.value) want_value(*change.bo, *field.field, *field.value, true);
@@ -48,80 +38,86 @@ void Loader::want(const Change &owner, const std::vector<LinkCheck> &checks) {
   for (const LinkCheck &check : checks) want_external(*check.to_bo, check.external_id, false);
 }
 
-void Loader::load(const Structure &structure, Workspace &workspace) {
-  std::set<std::string> to_lock(ids_.begin(), ids_.end());
-  Column bos, external_ids, value_bos, fields, values;
-  for (const auto &[name, key] : keys_) {
-    (key.field == nullptr ? bos : value_bos).add(key.bo->code);
-    (key.field == nullptr ? external_ids : values).add(key.value);
-    if (key.field != nullptr) fields.add(key.field->code);
+// In the order of the indexes, each key once.
+void Loader::sort() {
+  std::sort(wanted_.begin(), wanted_.end(), [](const Wanted &a, const Wanted &b) { return a.key < b.key; });
+  std::size_t count = 0;
+  for (const Wanted &wanted : wanted_) {
+    if (count > 0 && wanted_[count - 1].key == wanted.key) wanted_[count - 1].writes |= wanted.writes;
+    else wanted_[count++] = wanted;
   }
-  pg::Result by_external, by_value;
-  if (!bos.empty())
-    by_external = run("select k.bo, k.external_id, coalesce(i.id, a.id) "
-                      "from unnest($2::text[], $3::text[]) k (bo, external_id) "
-                      "left join lateral (select id from migrator.instance "
-                      "  where company = $1 and bo = k.bo and external_id = k.external_id limit 1) i on true "
-                      "left join lateral (select id from migrator.instance_alias "
-                      "  where company = $1 and bo = k.bo and external_id = k.external_id and i.id is null limit 1) a on true "
-                      "where coalesce(i.id, a.id) is not null",
-                      company_, {&bos, &external_ids});
-  if (!value_bos.empty())
-    by_value = run("select k.bo, k.field, k.value, u.id "
-                   "from unnest($2::text[], $3::text[], $4::text[]) k (bo, field, value) "
-                   "cross join lateral (select id from migrator.instance_unique "
-                   "  where company = $1 and bo = k.bo and field = k.field and value = k.value limit 1) u",
-                   company_, {&value_bos, &fields, &values});
-  for (const auto &row : by_external.rows)
-    if (keys_.at(external_key(structure.bo(*row[0]), *row[1])).writes) to_lock.insert(*row[2]);
-  for (const auto &row : by_value.rows) {
-    const Bo &bo = structure.bo(*row[0]);
-    if (keys_.at(value_key(bo, bo.field(*row[1]), *row[2])).writes) to_lock.insert(*row[3]);
-  }
-  find_owners_of_waiting_links(to_lock);
-  lock(structure, workspace, to_lock);
+  wanted_.resize(count);
+}
 
-  for (const auto &row : by_external.rows) workspace.set_external(*row[1], workspace.stored(*row[2], structure.bo(*row[0])));
-  for (const auto &row : by_value.rows) {
-    const Bo &bo = structure.bo(*row[0]);
-    Workspace::Holder &holder = workspace.holder(bo, bo.field(*row[1]), *row[2]);
-    Instance &instance = workspace.stored(*row[3], bo);
+void Loader::load(const Structure &structure, Workspace &workspace) {
+  sort();
+  for (auto begin = wanted_.begin(); begin != wanted_.end();) {
+    auto const end = std::find_if(begin, wanted_.end(), [&](const Wanted &wanted) {
+      return wanted.key.bo != begin->key.bo || wanted.key.field != begin->key.field;
+    });
+    find({begin, end});
+    find_owners_of_waiting_links({begin, end});
+    begin = end;
+  }
+  for (const Found &found : found_)
+    if (found.writes) to_lock_.push_back(found.id);
+  lock(structure, workspace);
+
+  for (const Found &found : found_) {
+    Instance &instance = workspace.stored(found.id, *found.key.bo);
+    if (found.key.field == nullptr) {
+      workspace.set_external(found.key.text, instance);
+      continue;
+    }
+    Workspace::Holder &holder = workspace.holder(*found.key.bo, *found.key.field, found.key.text);
     // A locked instance has told its values itself.
     if (instance.is_loaded && holder.stored != &instance) changed_meanwhile();
     holder.stored = holder.current = &instance;
   }
 }
 
-void Loader::find_owners_of_waiting_links(std::set<std::string> &to_lock) {
-  Column bos, fields, values;
-  for (const auto &[name, key] : keys_) {
-    if (!key.writes) continue;
-    bos.add(key.bo->code);
-    key.field != nullptr ? fields.add(key.field->code) : fields.add_null();
-    values.add(key.value);
+void Loader::find(Group group) {
+  const Bo &bo = *group.front().key.bo;
+  const Field *const field = group.front().key.field;
+  if (field != nullptr) {
+    look_up(group, "instance_unique_pkey", {company_, bo.code, field->code});
+    return;
   }
-  if (bos.empty()) return;
-  // Two conditions rather than "is not distinct from", which no index answers.
-  for (const auto &row : run("select r.owner_id from unnest($2::text[], $3::text[], $4::text[]) k (bo, field, value) "
-                             "join in_migration.boi_reference r on r.company = $1 and r.to_bo = k.bo and r.to_field = k.field "
-                             "  and r.value = k.value and r.resolved_at is null where k.field is not null "
-                             "union all "
-                             "select r.owner_id from unnest($2::text[], $3::text[], $4::text[]) k (bo, field, value) "
-                             "join in_migration.boi_reference r on r.company = $1 and r.to_bo = k.bo and r.to_field is null "
-                             "  and r.value = k.value and r.resolved_at is null where k.field is null",
-                             company_, {&bos, &fields, &values})
-                             .rows)
-    to_lock.insert(*row[0]);
+  std::size_t const before = found_.size();
+  look_up(group, "instance_external_id", {company_, bo.code});
+  if (found_.size() - before < group.size()) look_up(group, "instance_alias_pkey", {company_, bo.code});
 }
 
-void Loader::lock(const Structure &structure, Workspace &workspace, const std::set<std::string> &ids) {
-  if (ids.empty()) return;
-  Column sorted;
-  for (const std::string &id : ids) sorted.add(id);
-  for (const auto &row : run("select id, bo, external_id, state, fields from migrator.instance "
-                             "where company = $1 and id = any ($2::text[]) order by id for update",
-                             company_, {&sorted})
-                             .rows) {
+void Loader::look_up(Group group, const char *index, const std::vector<pg::Cell> &prefix) {
+  std::vector<std::string_view> texts;
+  for (const Wanted &wanted : group) texts.push_back(wanted.key.text);
+  const pg::Lookup &lookup = lookups_.emplace_back("migrator", index, prefix, texts, "id");
+  for (const pg::Lookup::Match &match : lookup.matches()) found_.push_back({group[match.key].key, match.value, group[match.key].writes});
+}
+
+void Loader::find_owners_of_waiting_links(Group group) {
+  const Field *const field = group.front().key.field;
+  std::vector<std::string_view> texts;
+  for (const Wanted &wanted : group)
+    if (wanted.writes) texts.push_back(wanted.key.text);
+  if (texts.empty()) return;
+  pg::Cell const to_field = field == nullptr ? pg::Cell() : pg::Cell(field->code);
+  const pg::Lookup &lookup = lookups_.emplace_back(
+      "in_migration", "boi_reference_target", std::vector<pg::Cell>{company_, group.front().key.bo->code, to_field}, texts, "owner_id");
+  for (const pg::Lookup::Match &match : lookup.matches()) to_lock_.push_back(match.value);
+}
+
+void Loader::lock(const Structure &structure, Workspace &workspace) {
+  if (to_lock_.empty()) return;
+  std::sort(to_lock_.begin(), to_lock_.end());
+  to_lock_.erase(std::unique(to_lock_.begin(), to_lock_.end()), to_lock_.end());
+  Column ids;
+  for (std::string_view id : to_lock_) ids.add(id);
+  pg::Answer &rows = rows_.emplace("select id, bo, external_id, state, fields from migrator.instance "
+                                   "where company = $1 and id = any ($2) order by id for update",
+                                   std::vector<pg::Parameter>{company_, &ids});
+  std::vector<std::pair<std::string_view, std::string_view>> members;
+  for (const auto &row : rows) {
     const Bo &bo = structure.bo(*row[1]);
     Instance &instance = workspace.stored(*row[0], bo);
     instance.is_loaded = true;
@@ -130,25 +126,17 @@ void Loader::lock(const Structure &structure, Workspace &workspace, const std::s
       workspace.set_external(*row[2], instance);
     }
     instance.state = state_of(*row[3]);
-    read_fields(*row[4], instance);
+    if (!rows.members(row[4], members))
+      throw Error(sqlstate::invalid_json, "fields of instance \"" + instance.id + "\" are no object of strings");
+    instance.fields.reserve(members.size());
+    for (const auto &[code, value] : members) instance.fields.push_back({code, value});
     for (const Field *field : bo.unique_fields) {
-      auto const value = instance.fields.find(field->code);
-      if (value == instance.fields.end()) continue;
-      Workspace::Holder &holder = workspace.holder(bo, *field, unique_key(value->second));
+      std::optional<std::string_view> const value = instance.value(field->code);
+      if (!value) continue;
+      Workspace::Holder &holder = workspace.holder(bo, *field, workspace.unique_key(*value));
       holder.stored = holder.current = &instance;
     }
   }
-}
-
-std::set<std::string> seen_records(const std::string &company, const std::vector<std::string> &record_keys) {
-  std::set<std::string> seen;
-  Column keys;
-  for (const std::string &key : record_keys) keys.add(key);
-  if (keys.empty()) return seen;
-  for (const auto &row :
-       run("select record_id from migrator.seen_record where company = $1 and record_id = any ($2::text[])", company, {&keys}).rows)
-    seen.insert(*row[0]);
-  return seen;
 }
 
 }  // namespace migrator::store

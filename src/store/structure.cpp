@@ -6,13 +6,13 @@
 namespace migrator::store {
 namespace {
 
-Type type_of(const std::string &name) {
+Type type_of(std::string_view name) {
   static const std::map<std::string, Type, std::less<>> types = {
       {"text", Type::text}, {"text_block", Type::text_block}, {"choice", Type::choice},
       {"date", Type::date}, {"flag", Type::flag},             {"number", Type::number},
       {"file", Type::file}, {"bo", Type::bo},                 {"co", Type::co}};
   auto const found = types.find(name);
-  if (found == types.end()) throw Error(sqlstate::internal, "unknown type of field: " + name);
+  if (found == types.end()) throw Error(sqlstate::internal, "unknown type of field: " + std::string(name));
   return found->second;
 }
 
@@ -20,34 +20,32 @@ Type type_of(const std::string &name) {
 
 std::unique_ptr<const Structure> Structure::load(const std::string &company) {
   auto result = std::make_unique<Structure>();
-  for (const auto &row : run("select code, is_system from migrator.bo where company = $1", company, {}).rows) {
-    Bo &bo = result->bos_[*row[0]];
+  for (const auto &row : run("select code, is_system::text from migrator.bo where company = $1", company, {})) {
+    Bo &bo = result->bos_[std::string(*row[0])];
     bo.code = *row[0];
-    bo.is_system = *row[1] == "t";
+    bo.is_system = *row[1] == "true";
   }
   // Every company has its system BOs.
   if (result->bos_.empty())
     throw Error(sqlstate::undefined_object, "company \"" + company + "\" does not exist").hint("See migrator.company.");
-  for (const auto &row : run("select co, bo from migrator.co_member where company = $1", company, {}).rows) {
-    Co &co = result->cos_[*row[0]];
+  for (const auto &row : run("select co, bo from migrator.co_member where company = $1", company, {})) {
+    Co &co = result->cos_[std::string(*row[0])];
     co.code = *row[0];
     co.members.push_back(&result->bo(*row[1]));
   }
-  for (const auto &row :
-       run("select co, co_field, bo, field from migrator.co_field_map where company = $1", company, {}).rows)
-    result->cos_[*row[0]].fields[{*row[1], &result->bo(*row[2])}] = *row[3];
-  for (const auto &row : run("select bo, code, type, is_unique, is_system, target_bo, target_co "
-                                     "from migrator.field where company = $1 order by bo, position, code",
-                                     company, {})
-                             .rows) {
-    Bo &bo = result->bos_.at(*row[0]);
-    Field &field = bo.fields[*row[1]];
+  for (const auto &row : run("select co, co_field, bo, field from migrator.co_field_map where company = $1", company, {}))
+    result->cos_[std::string(*row[0])].fields[{std::string(*row[1]), &result->bo(*row[2])}] = *row[3];
+  for (const auto &row : run("select bo, code, type, is_unique::text, is_system::text, target_bo, target_co "
+                             "from migrator.field where company = $1 order by bo, position, code",
+                             company, {})) {
+    Bo &bo = result->bos_.at(std::string(*row[0]));
+    Field &field = bo.fields[std::string(*row[1])];
     field.code = *row[1];
     field.type = type_of(*row[2]);
-    field.is_unique = *row[3] == "t" && !field.is_link();
-    field.is_system = *row[4] == "t";
+    field.is_unique = *row[3] == "true" && !field.is_link();
+    field.is_system = *row[4] == "true";
     if (row[5]) field.target_bo = &result->bo(*row[5]);
-    if (row[6]) field.target_co = &result->cos_[*row[6]];
+    if (row[6]) field.target_co = &result->cos_[std::string(*row[6])];
     if (field.is_unique) bo.unique_fields.push_back(&field);
   }
   return result;

@@ -1,50 +1,57 @@
 #include "store/workspace.hpp"
 
-#include "store/keys.hpp"
+#include <algorithm>
+#include <tuple>
 
 namespace migrator::store {
+namespace {
+
+bool before(const FieldValue &field, std::string_view code) {
+  return std::tuple(field.code.size(), field.code) < std::tuple(code.size(), code);
+}
+
+}  // namespace
+
+std::optional<std::string_view> Instance::value(std::string_view code) const {
+  auto const at = std::lower_bound(fields.begin(), fields.end(), code, before);
+  return at != fields.end() && at->code == code ? std::optional(at->value) : std::nullopt;
+}
 
 // Looking up ----------------------------------------------------------------------------------------------------
 
 Instance *Workspace::by_id(std::string_view id) const {
-  auto const found = by_id_.find(std::string(id));
+  auto const found = by_id_.find(id);
   return found == by_id_.end() ? nullptr : found->second;
 }
 
 Instance *Workspace::by_external(const Bo &bo, std::string_view external_id) const {
-  auto const found = by_external_.find(external_key(bo, external_id));
+  auto const found = by_external_.find({&bo, nullptr, external_id});
   return found == by_external_.end() ? nullptr : found->second;
 }
 
 Instance *Workspace::by_value(const Bo &bo, const Field &field, std::string_view key) const {
-  auto const found = holders_.find(value_key(bo, field, key));
+  auto const found = holders_.find({&bo, &field, key});
   return found == holders_.end() ? nullptr : found->second.current;
 }
 
 // What the database has -----------------------------------------------------------------------------------------
 
 Instance &Workspace::stored(std::string_view id, const Bo &bo) {
-  Instance *&slot = by_id_[std::string(id)];
-  if (slot == nullptr) {
-    slot = &instances_.emplace_back();
-    slot->id = id;
-    slot->bo = &bo;
-  }
-  return *slot;
+  auto const found = by_id_.find(id);
+  if (found != by_id_.end()) return *found->second;
+  Instance &instance = instances_.emplace_back();
+  instance.id = id;
+  instance.bo = &bo;
+  by_id_[instance.id] = &instance;
+  return instance;
 }
 
 void Workspace::set_external(std::string_view external_id, Instance &instance) {
-  by_external_[external_key(*instance.bo, external_id)] = &instance;
+  by_external_[{instance.bo, nullptr, external_id}] = &instance;
 }
 
 Workspace::Holder &Workspace::holder(const Bo &bo, const Field &field, std::string_view key) {
-  Holder &holder = holders_[value_key(bo, field, key)];
-  if (holder.bo == nullptr) {
-    holder.bo = &bo;
-    holder.field = &field;
-    holder.key = key;
-  }
-  return holder;
+  return holders_[{&bo, &field, key}];
 }
 
 // What a message changes ----------------------------------------------------------------------------------------
@@ -79,7 +86,7 @@ Instance &Workspace::create(std::string id, const Bo &bo, std::string_view exter
   if (!external_id.empty()) {
     instance.external_id = external_id;
     set_external(external_id, instance);
-    undo_.push_back([this, &instance] { by_external_.erase(external_key(*instance.bo, instance.external_id)); });
+    undo_.push_back([this, &instance] { by_external_.erase({instance.bo, nullptr, instance.external_id}); });
   }
   return instance;
 }
@@ -104,26 +111,29 @@ void Workspace::set_state(Instance &instance, State state) {
   mark_changed(instance);
 }
 
-void Workspace::set_holder(Instance &instance, const Field &field, const std::string &value, Instance *now) {
+void Workspace::set_holder(Instance &instance, const Field &field, std::string_view value, Instance *now) {
   Holder &slot = holder(*instance.bo, field, unique_key(value));
   undo_.push_back([&slot, before = slot.current] { slot.current = before; });  // a map's elements do not move
   slot.current = now;
 }
 
-void Workspace::set_field(Instance &instance, const Field &field, const std::optional<std::string> &value) {
-  auto const found = instance.fields.find(field.code);
-  bool const has = found != instance.fields.end();
-  if (has ? value && found->second == *value : !value) return;
+void Workspace::put_field(Instance &instance, std::string_view code, std::optional<std::string_view> value) {
+  auto const at = std::lower_bound(instance.fields.begin(), instance.fields.end(), code, before);
+  bool const has = at != instance.fields.end() && at->code == code;
+  if (has && value) at->value = *value;
+  else if (has) instance.fields.erase(at);
+  else if (value) instance.fields.insert(at, {code, *value});
+}
+
+void Workspace::set_field(Instance &instance, const Field &field, std::optional<std::string_view> value) {
+  std::optional<std::string_view> const old = instance.value(field.code);
+  if (old == value) return;
   // With an instance that this message created go its fields.
   if (!instance.is_new || instance.created_by != message_)
-    undo_.push_back([&instance, code = &field.code, before = has ? std::optional(found->second) : std::nullopt] {
-      if (before) instance.fields[*code] = *before;
-      else instance.fields.erase(*code);
-    });
+    undo_.push_back([&instance, &field, old] { put_field(instance, field.code, old); });
   mark_changed(instance);
-  if (field.is_unique && has) set_holder(instance, field, found->second, nullptr);
-  if (value) instance.fields.insert_or_assign(field.code, *value);
-  else instance.fields.erase(found);
+  if (field.is_unique && old) set_holder(instance, field, *old, nullptr);
+  put_field(instance, field.code, value);
   if (field.is_unique && value) set_holder(instance, field, *value, &instance);
 }
 
@@ -133,12 +143,11 @@ void Workspace::add_external(Instance &instance, std::string_view external_id) {
     undo_.push_back([&instance] { instance.external_id.clear(); });
     mark_changed(instance);
   } else {
-    aliases_.push_back({instance.bo, std::string(external_id), &instance});
+    aliases_.push_back({instance.bo, external_id, &instance});
     changed_ = true;
   }
-  std::string key = external_key(*instance.bo, external_id);
-  by_external_[key] = &instance;
-  undo_.push_back([this, key = std::move(key)] { by_external_.erase(key); });
+  set_external(external_id, instance);
+  undo_.push_back([this, bo = instance.bo, external_id] { by_external_.erase({bo, nullptr, external_id}); });
 }
 
 void Workspace::add_step(LinkStep step) {
