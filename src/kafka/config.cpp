@@ -58,6 +58,7 @@ constexpr Setting k_fixed_for_reader[] = {
 // What differs for one that lives long.
 constexpr Setting k_fixed_for_consumer[] = {
     {"fetch.wait.max.ms", "100"},
+    {"queued.max.messages.kbytes", "65536"},         // when they are full, this librdkafka looks again only after a second
     {"receive.message.max.bytes", "300000000"},      // of a single message too, whatever the topic allows
 };
 
