@@ -1,13 +1,15 @@
 #!/bin/sh
-# Fetches Debezium and Kafka Connect, which test/bench/debezium/pom.xml names, into build/debezium/libs, once per version of that file.
+# Fetches Debezium, its JDBC sink and Kafka Connect, which test/bench/*/pom.xml name, into build/*/libs, once per version of those files.
 set -eu
 cd "$(dirname "$0")/.."
 
-fetched=build/debezium/pom.xml
-cmp -s test/bench/debezium/pom.xml $fetched && exit 0
-echo "Fetching Debezium for the benchmark"
-rm -rf build/debezium
-mkdir -p build/debezium
-mvn -B -q -f test/bench/debezium/pom.xml dependency:copy-dependencies -DincludeScope=runtime "-DoutputDirectory=$PWD/build/debezium/libs"
-# Last: an interrupted run is repeated.
-cp test/bench/debezium/pom.xml $fetched
+for name in debezium sink; do
+  wanted=test/bench/$name/pom.xml fetched=build/$name/pom.xml
+  cmp -s $wanted $fetched && continue
+  echo "Fetching $name for the benchmark"
+  rm -rf build/$name
+  mkdir -p build/$name
+  mvn -B -q -f $wanted dependency:copy-dependencies -DincludeScope=runtime "-DoutputDirectory=$PWD/build/$name/libs"
+  # Last: an interrupted run is repeated.
+  cp $wanted $fetched
+done

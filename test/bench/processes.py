@@ -5,7 +5,7 @@ from pathlib import Path
 
 from harness.process import processes_in
 
-KINDS = {"migrator runner": "runner", "migrator publisher": "publisher", "migrator_kafka": "client"}
+KINDS = {"migrator runner": "runner", "migrator publisher": "publisher", "migrator consumer": "consumer", "migrator_kafka": "client"}
 INTERVAL = 0.05  # s
 
 

@@ -14,6 +14,10 @@ TITLES = {
     "kcat": "COPY into kcat, the same messages",
     "kcat-flat": "COPY into kcat, flat rows",
     "debezium": "Debezium 3.0, snapshot",
+    "applied-inserted": "migrator, new instances",
+    "applied-duplicate": "migrator, recordIds seen before",
+    "applied-unchanged": "migrator, nothing new in them",
+    "sink": "Debezium 3.1, JDBC sink, upsert into a plain table",
 }
 GUARANTEE = {
     "copy": "nothing published",
@@ -96,6 +100,29 @@ def scale(series: str, title: str, head: str) -> str:
     return f"## {title}\n\n" + conditions(results) + "\n" + table(heads, lines)
 
 
+# What the JDBC sink is a measure of: ratio and contender.
+SINK_GOALS = [(3, "applied-inserted"), (6, "applied-duplicate"), (6, "applied-unchanged")]
+
+
+def consumption() -> str:
+    results = Results("consume")
+    if not results.lines:
+        return ""
+    rows = int(results.facts["rows"])
+    lines = []
+    for name in sorted(results.contenders(), key=results.median):
+        memory = [f"{results.median(name, f'{kind}_own_mb'):.0f}" if results.values(name, f"{kind}_own_mb") else "" for kind in ("consumer", "client")]
+        lines.append([TITLES[name], f"{results.median(name):.2f}", spread(results.values(name)), f"{rows / results.median(name):,.0f}", *memory])
+    text = "## Topics into the golden record\n\n" + conditions(results) + "\n"
+    text += table(["what", "seconds", "from to", "messages/s", "consumer, MB", "Kafka client, MB"], lines)
+    ratios = []
+    for goal, name in SINK_GOALS:
+        each = [theirs / mine for mine, theirs in zip(results.values(name), results.values("sink"), strict=True)]
+        ratio = results.median("sink") / results.median(name)
+        ratios.append([TITLES[name], f"{ratio:.2f}", f"{min(each):.2f} to {max(each):.2f}", f"{goal}", "reached" if ratio >= goal else "not reached"])
+    return text + "\nHow many times as fast as the JDBC sink:\n\n" + table(["messages", "value", "round by round", "goal", ""], ratios)
+
+
 def metrics(series: str, title: str, head: str, names: dict[str, str]) -> str:
     """Medians of some metrics, a line for each parameter and contender."""
     results = Results(series)
@@ -124,6 +151,8 @@ def write() -> None:
             "runner_peak_mb": "runner", "runner_own_mb": "its own"}),
         metrics("wal", "WAL", "run", {"wal_bytes_per_row": "bytes of WAL a row"}),
         metrics("bloat", "Ten loads of the same rows", "load", {"table_mb": "table, MB", "indexes_mb": "indexes, MB", "seconds": "seconds of the run"}),
+        consumption(),
+        metrics("store_size", "Size of the golden record", "instances", {"new": "µs a new instance", "known": "µs a known one, unchanged"}),
         metrics("pgbench", "A concurrent pgbench", "beside", {
             "tps_alone": "tps alone", "tps_beside": "tps beside", "ms_alone": "latency alone, ms", "ms_beside": "latency beside, ms"}),
     ]

@@ -1,11 +1,15 @@
 """The further series: what the speed depends on, and what a run costs beside time."""
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from contenders import Contender, Metrics
+from contenders.applied import Applied
 from contenders.ours import Ours
 from contenders.pipes import Kcat
+from contenders.sink import Sink
+from inbound import Inbound
 from load import Load, natural_client, texts
 from pgbench import Pgbench
 from processes import MemoryWatch
@@ -137,7 +141,42 @@ def pgbench(plan: Plan, results: Results) -> None:
         measure(results, [Watched(Ours(stage), around), Watched(Kcat(stage), around)], plan.rounds)
 
 
+def consume(plan: Plan, results: Results) -> None:
+    """Topics applied to the golden record, beside Debezium's JDBC sink that upserts the same rows into a plain table."""
+    with plan.stage(natural_client(plan.rows)) as stage, Inbound(stage) as inbound:
+
+        def around(run: Callable[[], Metrics]) -> Metrics:
+            with MemoryWatch(inbound.database.cluster.data) as watch:
+                metrics = run()
+            return metrics | watch.peaks
+
+        ours = [Watched(Applied(inbound, outcome), around) for outcome in ("inserted", "duplicate", "unchanged")]
+        measure(results, [*ours, Sink(inbound)], plan.rounds)
+
+
+def store_size(plan: Plan, results: Results) -> None:
+    """Cost of a message while the store grows to 10 times the number of rows: new ones, and known ones from all over it."""
+    with plan.stage(natural_client(plan.rows)) as stage, Inbound(stage) as inbound:
+        sample = plan.rows // 10
+        for part in range(10):
+            first, last = part * plan.rows + 1, (part + 1) * plan.rows
+            new = inbound.messages(f"generate_series({first}::bigint, {last}) i")
+            known = inbound.messages(f"(select distinct 1 + (n * 7919 * 104729) % {last} as i from generate_series(1::bigint, {sample}) n) s", part + 2)
+            metrics: Metrics = {}
+            for metric, outcome, query in (("new", "inserted", new), ("known", "unchanged", known)):
+                with inbound.filled(query) as topic:
+                    inbound.subscribe(topic)
+                    start = time.monotonic()
+                    inbound.database.execute("call migrator.consume('bench')")
+                    seconds = time.monotonic() - start
+                found = inbound.applied()
+                assert found[outcome] == sum(found.values()), found
+                metrics[metric] = 1e6 * seconds / found[outcome]
+            say(f"  {last:,} instances: {metrics['new']:.1f} µs a new one, {metrics['known']:.1f} µs a known one")
+            results.add(str(last), "applied-inserted", 1, metrics)
+
+
 ALL = {
     "workers": workers, "width": width, "fields": fields, "partitions": partitions, "size": size,
-    "memory": memory, "wal": wal, "bloat": bloat, "pgbench": pgbench,
+    "memory": memory, "wal": wal, "bloat": bloat, "pgbench": pgbench, "consume": consume, "store_size": store_size,
 }

@@ -24,7 +24,7 @@ class Stage:
         self.workers = workers
         self._stack = contextlib.ExitStack()
         self._topics = 0
-        self._settings = SETTINGS | dict(settings or {})
+        self.server_settings = SETTINGS | dict(settings or {})
         self._fresh = False
 
     def __enter__(self) -> "Stage":
@@ -54,7 +54,7 @@ class Stage:
 
     @cached_property
     def cluster(self) -> Cluster:
-        return self._stack.enter_context(Cluster(settings=self._settings))
+        return self._stack.enter_context(Cluster(settings=self.server_settings))
 
     @cached_property
     def database(self) -> Database:
@@ -68,7 +68,7 @@ class Stage:
     @cached_property
     def logical(self) -> Database:
         """A server that Debezium accepts, with the same rows."""
-        cluster = self._stack.enter_context(Cluster(settings=self._settings | {"wal_level": "logical"}, port=free_port()))
+        cluster = self._stack.enter_context(Cluster(settings=self.server_settings | {"wal_level": "logical"}, port=free_port()))
         database = self._stack.enter_context(cluster.database("migrator"))
         self._fill(database)
         return database
