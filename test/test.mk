@@ -43,6 +43,12 @@ chaos: installed faults
 chaos-report:
 	@$(PYTHON) test/chaos/chaos.py --report --results $(RESULTS)
 
+# From the in-tables into the store and back, in numbers: make round-trip ROWS=1000000
+.PHONY: round-trip
+round-trip: installed
+	@scripts/fetch-kafka.sh
+	@$(PYTHON) -m pytest -p no:cacheprovider -q -s test/e2e/test_round_trip.py --round-trip-rows=$(or $(ROWS),1000000)
+
 # Bad input in numbers: make poison ROWS=1000000, make calls CALLS=100000
 CALLS ?= 100000
 .PHONY: poison calls

@@ -18,6 +18,7 @@ from helpers.faults import Load  # noqa: E402
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--poison-rows", type=int, default=20_000, help="good rows of test_poison.py")
+    parser.addoption("--round-trip-rows", type=int, default=10_000, help="rows of test_round_trip.py")
     parser.addoption("--calls", type=int, default=1000, help="random calls of test_calls.py")
 
 

@@ -2,31 +2,29 @@
 
 from collections.abc import Callable
 
+import pytest
 from helpers import WORKED_EXAMPLE, Company
 
-# 10 000 rows: half of them instances, half of them links.
-PERSONS, FIRMS, CLAIMS, LINKS = 2000, 1000, 2000, 2500
 
-
-def fill(company: Company) -> None:
+def fill(company: Company, persons: int, firms: int, claims: int, links: int) -> None:
     company.supply(
         "insert into in_naturalperson (in_id, surname, name, iin, birthdate) select 'np' || i, 'Фамилия \"' || i || '\"', "
         "case when i %% 3 > 0 then E'n\\t' || i end, case when i %% 2 = 0 then 'iin' || i end, timestamptz '1970-01-01 UTC' + i * interval '1 day 1.25 s' "
         "from generate_series(1, %s) i",
-        PERSONS,
+        persons,
     )
-    company.supply("insert into in_legalperson (in_id, name, bin) select 'lp' || i, 'Firm ' || i, 'b' || i from generate_series(1, %s) i", FIRMS)
+    company.supply("insert into in_legalperson (in_id, name, bin) select 'lp' || i, 'Firm ' || i, 'b' || i from generate_series(1, %s) i", firms)
     for table, prefix in (("in_clientclaim", "cc"), ("in_naturalclaim", "nc")):
-        company.supply(f"insert into {table} (in_id, name) select '{prefix}' || i, 'Claim ' || i from generate_series(1, %s) i", CLAIMS // 2)
+        company.supply(f"insert into {table} (in_id, name) select '{prefix}' || i, 'Claim ' || i from generate_series(1, %s) i", claims // 2)
     company.supply(
         "insert into in_naturalclaim_natural (naturalclaim_id, natural_id) select 'nc' || 1 + i %% %s, 'np' || 1 + (i * 7 + i / 1000) %% %s from generate_series(1, %s) i",
-        CLAIMS // 2, PERSONS, LINKS,
+        claims // 2, persons, links,
     )  # fmt: skip
-    for member, prefix, count in (("naturalperson", "np", PERSONS), ("legalperson", "lp", FIRMS)):
+    for member, prefix, count in (("naturalperson", "np", persons), ("legalperson", "lp", firms)):
         company.supply(
             f"insert into in_clientclaim_coclient_{member} (clientclaim_id, coclient_id) "
             f"select 'cc' || 1 + i %% %s, '{prefix}' || 1 + (i * 3 + i / 1000) %% %s from generate_series(1, %s) i",
-            CLAIMS // 2, count, LINKS // 2,
+            claims // 2, count, links // 2,
         )  # fmt: skip
 
 
@@ -49,12 +47,15 @@ LINK_TABLES = (
 )
 
 
-def test_what_was_put_in_can_be_read_back(make_company: Callable[..., Company]) -> None:
+def test_what_was_put_in_can_be_read_back(make_company: Callable[..., Company], pytestconfig: pytest.Config) -> None:
+    rows = pytestconfig.getoption("--round-trip-rows")
+    # Half of them instances, half of them links.
+    persons, firms, claims, links = rows // 5, rows // 10, rows // 5, rows // 4
     company = make_company(WORKED_EXAMPLE, partitions=4, consumers=2)
-    fill(company)
+    fill(company, persons, firms, claims, links)
     database = company.database
     assert not database.value("select migrator.may_clear_in_tables(%s)", company.code)
-    company.migrate(timeout=120)
+    company.migrate(timeout=120 + rows / 500)
     database.execute("insert into migrator.in_topic (company, topic) values (%s, %s)", company.code, company.topic)
     assert not database.value("select migrator.may_clear_in_tables(%s)", company.code)
     database.execute("call migrator.consume(%s)", company.code)
@@ -64,16 +65,16 @@ def test_what_was_put_in_can_be_read_back(make_company: Callable[..., Company]) 
     assert database.value("select count(*) from in_migration.boi_reference where resolved_at is null") == 0
     instances = database.query("select bo, count(*), count(distinct external_id) from migrator.instance group by 1 order by 1")
     assert instances == [
-        ("ClientClaim", CLAIMS // 2, CLAIMS // 2),
-        ("LegalPerson", FIRMS, FIRMS),
-        ("NaturalClaim", CLAIMS // 2, CLAIMS // 2),
-        ("NaturalPerson", PERSONS, PERSONS),
+        ("ClientClaim", claims // 2, claims // 2),
+        ("LegalPerson", firms, firms),
+        ("NaturalClaim", claims // 2, claims // 2),
+        ("NaturalPerson", persons, persons),
     ]
     for bo, table, code, column in FIELDS:
         put = company.in_schema(f"select in_id, {column} from {{}}.{table} order by 1")
         got = database.query("select external_id, fields ->> %s from migrator.instance where bo = %s and state = 'ACTUAL' order by 1", code, bo)
         assert got == put, (bo, code)
-    links = 0
+    linked = 0
     for bo, code, table, owner, target, target_bo in LINK_TABLES:
         put = company.in_schema(f"select distinct {owner}, {target} from {{}}.{table} order by 1, 2")
         got = database.query(
@@ -82,5 +83,5 @@ def test_what_was_put_in_can_be_read_back(make_company: Callable[..., Company]) 
             bo, code, target_bo,
         )  # fmt: skip
         assert got == put, (bo, code)
-        links += len(got)
-    assert database.value("select count(*) from migrator.instance_link") == links
+        linked += len(got)
+    assert database.value("select count(*) from migrator.instance_link") == linked
