@@ -179,13 +179,15 @@ void Consumer::compare(const wire::Assigned &assigned) {
   transaction.commit();
 }
 
-// In the current transaction.
+// In the current transaction. What has stopped keeps its reason: records that were on their way may show another one.
 void Consumer::stop(const Partition &partition, const std::string &reason) const {
-  pg::execute("update migrator.in_partition set state = 'STOPPED', reason = $4 where company = $1 and topic = $2 and partition = $3::integer "
-              "and next_offset = $5::bigint",
-              {consumption_.company(), partition.topic, number(partition.number), reason, number(partition.next)});
-  pg::execute("insert into in_migration.log (company, message) values ($1, $2)",
-              {consumption_.company(), "partition " + number(partition.number) + " of topic \"" + partition.topic + "\" has stopped: " + reason});
+  bool const news = pg::execute("update migrator.in_partition set state = 'STOPPED', reason = $4 where company = $1 and topic = $2 "
+                                "and partition = $3::integer and next_offset = $5::bigint and state = 'RUNNING'",
+                                {consumption_.company(), partition.topic, number(partition.number), reason, number(partition.next)})
+                        .processed > 0;
+  if (news)
+    pg::execute("insert into in_migration.log (company, message) values ($1, $2)",
+                {consumption_.company(), "partition " + number(partition.number) + " of topic \"" + partition.topic + "\" has stopped: " + reason});
 }
 
 void Consumer::close() {
