@@ -49,14 +49,17 @@ round-trip: installed
 	@scripts/fetch-kafka.sh
 	@$(PYTHON) -m pytest -p no:cacheprovider -q -s test/e2e/test_round_trip.py --round-trip-rows=$(or $(ROWS),1000000)
 
-# Bad input in numbers: make poison ROWS=1000000, make calls CALLS=100000
+# Bad input in numbers: make poison ROWS=1000000, make calls CALLS=100000, make sqlsmith QUERIES=5000 SEED=2
 CALLS ?= 100000
-.PHONY: poison calls
+.PHONY: poison calls sqlsmith
 poison: installed
 	@scripts/fetch-kafka.sh
 	@$(PYTHON) -m pytest -p no:cacheprovider -q -s test/e2e/test_poison.py --poison-rows=$(or $(ROWS),100000)
 calls: installed
 	@$(PYTHON) -m pytest -p no:cacheprovider -q -s test/e2e/test_calls.py --calls=$(CALLS)
+sqlsmith: installed
+	@command -v sqlsmith > /dev/null || { echo 'sqlsmith is missing: apt-get install sqlsmith' >&2; exit 1; }
+	@$(PYTHON) test/sqlsmith.py $(or $(QUERIES),3000) $(or $(SEED),1)
 
 # Ours beside what users would pick instead; SERIES=workers and others measure more: test/bench/README.md. Report: docs/benchmark.md.
 bench: setup
