@@ -18,7 +18,7 @@ class Company:
             database.execute(
                 f"""create server events foreign data wrapper migrator_kafka options ("bootstrap.servers" '{broker.bootstrap}')"""
             )
-        self.set(has_in_migration=True, kafka_server="events", in_topic=topic, **settings)
+        self.set(**({"has_in_migration": True, "kafka_server": "events", "in_topic": topic} | settings))
 
     def load_structure(self, structure: dict[str, Any]) -> None:
         self.database.execute("select migrator.load_structure(%s)", json.dumps(structure))

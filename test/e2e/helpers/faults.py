@@ -52,7 +52,8 @@ class Load:
         if server is not None:
             options = ", ".join(f"\"{name}\" '{value}'" for name, value in server.items())
             database.execute(f"create server events foreign data wrapper migrator_kafka options ({options})")
-        self.company = Company(database, broker, topic, STRUCTURE, workers=workers, copy_days=0)
+        # A launcher takes an empty process_tracking for a finished load: it must not look before all rows are there.
+        self.company = Company(database, broker, topic, STRUCTURE, workers=workers, copy_days=0, has_in_migration=False)
         self.oracle = Oracle(self.company, FIELDS, LINKS)
         buyers, deals, links = rows // 2, rows // 3, rows // 6
         self.company.supply(
@@ -72,6 +73,7 @@ class Load:
             "insert into in_deal_buyer (deal_id, buyer_id) select 'd' || 1 + i / 3 * 2, 'b' || i from generate_series(1, %s) i", links
         )
         self.company.announce_load()
+        self.company.set(has_in_migration=True)
         errors = sum(i % 1000 == 7 for i in range(1, buyers + 1))
         skipped = sum(i % 500 == 3 for i in range(1, deals + 1))
         self._final = {  # rows by status, in the end
