@@ -1,4 +1,5 @@
--- The golden record. Keys are compared byte by byte; rows of instance keep room for versions that touch no index.
+-- The golden record. Keys are compared byte by byte; rows of instance keep room for a second version of each, which then
+-- touches no index: loads come again in the order of the loads before, all rows of a page in one transaction.
 
 create table migrator.instance (
   company text collate "C" not null,
@@ -11,7 +12,7 @@ create table migrator.instance (
   updated_at timestamp with time zone not null default pg_catalog.now(),
   in_migrated_at timestamp with time zone not null default pg_catalog.now(),
   primary key (company, id)
-) with (fillfactor = 85);
+) with (fillfactor = 50);
 create unique index instance_external_id on migrator.instance (company, bo, external_id) where external_id is not null;
 comment on table migrator.instance is 'Instances of business objects: the golden record. For reading with typed columns see migrator.create_bo_view.';
 comment on column migrator.instance.company is 'Code of the company.';
