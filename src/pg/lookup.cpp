@@ -5,7 +5,6 @@
 #include "pg/lookup.hpp"
 
 extern "C" {
-#include "access/genam.h"
 #include "access/relscan.h"
 #include "access/stratnum.h"
 #include "access/table.h"
@@ -83,7 +82,7 @@ Lookup::Lookup(const char *schema, const char *index, const std::vector<std::opt
     for (std::size_t i = 0; i < prefix_size; i++)
       set_key(&scan_keys[i], static_cast<AttrNumber>(i + 1), by->rd_indcollation[i], source_data[i]);
     int const columns = static_cast<int>(prefix_size) + 1;
-    IndexScanDesc const scan = index_beginscan(table, by, GetActiveSnapshot(), columns, 0);
+    IndexScanDesc const scan = begin_index_scan(table, by, GetActiveSnapshot(), columns);
     for (std::size_t key = 0; key < key_count; key++) {
       set_key(&scan_keys[prefix_size], static_cast<AttrNumber>(columns), by->rd_indcollation[prefix_size], source_data[prefix_size + key]);
       index_rescan(scan, scan_keys, columns, nullptr, 0);

@@ -10,6 +10,7 @@ extern "C" {
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/relation.h"
 #include "access/table.h"
@@ -86,6 +87,14 @@ inline void insert_index_entries(ResultRelInfo *relation, TupleTableSlot *row, E
   (void)ExecInsertIndexTuples(relation, row, state, true, false, nullptr, NIL);
 }
 #endif
+
+inline IndexScanDesc begin_index_scan(Relation table, Relation index, Snapshot snapshot, int keys) {
+#if PG_VERSION_NUM >= 180000
+  return index_beginscan(table, index, snapshot, nullptr, keys, 0);
+#else
+  return index_beginscan(table, index, snapshot, keys, 0);
+#endif
+}
 
 // In place of the active snapshot, which nothing else may refer to. With its catalogue snapshot, or the old one would go on to count.
 inline Snapshot renewed_snapshot() {

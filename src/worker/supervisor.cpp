@@ -74,8 +74,8 @@ private:
     for (int number = 1; number <= consumers_; number++) {
       Consumer &consumer = consumer_[number];
       if (consumer.handle.running() || Clock::now() < consumer.next_start) continue;
+      if (locked(consumption_.lock_name(number))) continue;  // left over from a supervisor before, and soon gone
       consumer.next_start = Clock::now() + k_restart_pause;
-      if (locked(consumption_.lock_name(number))) continue;  // left over from a supervisor before
       consumer.handle = pg::start_worker(consume::k_consumer, {pg::current_database(), consumption_.id(), number});
       if (consumer.handle.started()) continue;
       if (number == 1) say("no free background worker for a consumer; raise max_worker_processes");
