@@ -36,6 +36,7 @@ private:
   void open(int slot);
   void close();
   void recover(const wire::Opened &opened);
+  void remember(const std::vector<std::uint32_t> &used) const;
   void publish(const Chunk &chunk, Source &source);
   void finish(pg::Transaction &transaction, const migration::Layout &layout, const Chunk &chunk, Source &source,
               Published published);

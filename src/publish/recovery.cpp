@@ -182,16 +182,25 @@ void Publisher::recover(const wire::Opened &opened) {
   if (MIGRATOR_MUTATION("failed_means_unpublished")) found.reset();
   MIGRATOR_FAILPOINT("recovery_decided");
   if (claimed) settle_chunk(*claimed, found ? std::optional(found->offset) : std::nullopt);
+  remember(opened.used);
   pg::Transaction transaction;
   pg::execute("update migrator.slot set cluster_id = $3, recovered_for = greatest(recovered_for, $4::bigint), recovered_at = clock_timestamp(), server_start = pg_postmaster_start_time(), next_marker_offset = greatest(next_marker_offset, $5::bigint) "
               "where server = $1 and slot = $2::integer",
               {run_.layout().server, number(slot_), opened.cluster_id, number(run_.id()),
                number(opened.last ? opened.last->offset + 1 : 0)});
-  // A backup may be older than the first use of a slot. Kafka remembers: what this database does not know is opened next.
-  for (std::uint32_t used : opened.used) {
-    if (MIGRATOR_MUTATION("forgotten_slots_pass")) break;
-    pg::execute("insert into migrator.slot (server, slot) values ($1, $2::integer) on conflict do nothing", {run_.layout().server, number(used)});
-  }
+  transaction.commit();
+}
+
+// A backup may be older than the first use of a slot. Kafka remembers: what this database does not know is opened next. A transaction
+// of its own, which meets no row that another publisher is writing: each of them comes here with the same list.
+void Publisher::remember(const std::vector<std::uint32_t> &used) const {
+  if (MIGRATOR_MUTATION("forgotten_slots_pass")) return;
+  std::vector<std::string> slots;
+  for (std::uint32_t slot : used) slots.push_back(number(slot));
+  pg::Transaction transaction;
+  pg::execute("insert into migrator.slot (server, slot) select $1, u.slot from unnest($2::integer[]) u (slot) "
+              "where not exists (select from migrator.slot s where s.server = $1 and s.slot = u.slot) order by u.slot on conflict do nothing",
+              {run_.layout().server, pg::array_literal(slots)});
   transaction.commit();
 }
 

@@ -1,14 +1,17 @@
 """Slots that several runs and several companies share, and what a cancelled run leaves in them."""
 
+import os
 import re
+import signal
 from collections.abc import Callable
 
 import psycopg2
 import pytest
 from helpers.company import Company
+from helpers.failpoints import stopped_at
 from helpers.structure import bo, document, field
 
-from harness import Broker, Database, wait_until
+from harness import Broker, Cluster, Database, wait_until
 
 
 def structure(company: str = "greetgo") -> dict[str, object]:
@@ -145,3 +148,23 @@ def test_a_table_in_the_way_of_the_working_tables(database: Database, broker: Br
     finally:
         database.execute("drop owned by passer_by")
         database.execute("drop role passer_by")
+
+
+def test_recovery_of_a_slot_waits_for_no_other(failpoint_cluster: Cluster, broker: Broker, make_topic: Callable[..., str]) -> None:
+    """Recovery notes which slots Kafka remembers, while other publishers write theirs and do the same: who waited would wait in a circle."""
+    with failpoint_cluster.database("migrator") as database:
+        company = Company(database, broker, make_topic(), structure(), workers=4, copy_days=0)
+        fill(company, 12000)
+        company.migrate()
+        assert database.value("select count(*) from migrator.slot") == 4
+        company.set(workers=1)
+        fill(company, 100, "again")
+        company.announce_load()
+        migration = company.start_run()
+        with stopped_at(failpoint_cluster, "after_begin") as client, database.connect() as other, other.cursor() as cursor:
+            other.autocommit = False
+            own = database.value("select slot from migrator.chunk where state = 'CLAIMED'")
+            cursor.execute("update migrator.slot set tainted = tainted where slot <> %s", [own])
+            os.kill(client, signal.SIGKILL)
+            company.wait_for(migration, timeout=30)
+            other.rollback()
