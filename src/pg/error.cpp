@@ -72,6 +72,8 @@ void report(Level level, const std::string &message, const std::string &detail, 
 }
 
 void check_for_interrupts() {
+  // A commit that waits for a standby is let go when the postmaster dies, with no more than this said.
+  if (ProcDiePending) InterruptPending = true;
   if (INTERRUPTS_PENDING_CONDITION()) call([] { CHECK_FOR_INTERRUPTS(); });
 }
 

@@ -47,8 +47,10 @@ private:
   bool advance(const migration::Control &control) {
     if (control.paused) return false;
     if (control.stage == Stage::begin) {
-      keep_publishers();  // they settle the slots meanwhile
-      if (run_.has_leftovers()) return false;
+      if (run_.has_leftovers()) {
+        keep_publishers();
+        return false;
+      }
       run_.begin();
       return true;
     }
