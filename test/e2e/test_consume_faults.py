@@ -115,7 +115,7 @@ def test_a_topic_created_anew_stops(eater: Consumption, make_topic: Callable[...
     eater.broker.delete_topic(topic)
     eater.broker.create_topic(topic, 1)
     eater.produce(topic, range(100, 105))
-    reason = wait_until(lambda: eater.reason(topic), 60, "the partition has stopped")
+    reason = eater.wait_for_reason(topic)
     assert "created anew or truncated: it ends at 5, and everything below 20 was applied" in reason
     assert eater.instances() == 20 and eater.state()["stopped"] == 1
     with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState, match="has stopped"):
@@ -131,13 +131,12 @@ def test_a_topic_created_anew_with_more_in_it_stops(eater: Consumption, make_top
     eater.produce(topic, range(20))
     eater.call("start_consumers")
     eater.wait_for_instances(20)
-    eater.call("stop_consumers")
-    eater.wait_for_workers("supervisor", 0)
+    eater.stop()
     eater.broker.delete_topic(topic)
     eater.broker.create_topic(topic, 1)
     eater.produce(topic, range(100, 150))
     eater.call("start_consumers")
-    reason = wait_until(lambda: eater.reason(topic), 60, "the partition has stopped")
+    reason = eater.wait_for_reason(topic)
     assert "created anew: the record at offset 19 is not the one that was applied" in reason
     assert eater.instances() == 20
     assert eater.call("resume_partition", topic, 0, 10) == f'resumed: partition 0 of topic "{topic}" at offset 10'
@@ -151,13 +150,12 @@ def test_retention_that_was_faster_stops(eater: Consumption, make_topic: Callabl
     eater.produce_bytes(topic, *(thing(number).encode() for number in range(10)), partition=0)
     eater.call("start_consumers")
     eater.wait_for_instances(10)
-    eater.call("stop_consumers")
-    eater.wait_for_workers("supervisor", 0)
+    eater.stop()
     eater.produce_bytes(topic, *(thing(number).encode() for number in range(10, 30)), partition=0)
     eater.produce_bytes(topic, thing(100).encode(), partition=1)
     eater.broker.delete_records(topic, 0, 15)
     eater.call("start_consumers")
-    reason = wait_until(lambda: eater.reason(topic), 60, "the partition has stopped")
+    reason = eater.wait_for_reason(topic)
     assert reason == "retention was faster: the records from 10 to 14 are gone, and were not applied"
     eater.wait_for_instances(11)
     eater.call("resume_partition", topic, 0)
@@ -179,7 +177,7 @@ def test_another_cluster_under_the_same_address_stops(eater: Consumption) -> Non
         assert second.bootstrap == first.bootstrap
         second.create_topic(topic, 1)
         second.produce(topic, *((f"x{number}", thing(number)) for number in range(20, 60)))
-        reason = wait_until(lambda: eater.reason(topic), 60, "the partition has stopped")
+        reason = eater.wait_for_reason(topic)
         assert reason == f"another Kafka cluster (BBBBBBBBBBBBBBBBBBBBBg instead of {cluster_id}) answers for the foreign server"
         assert eater.instances() == 20 and eater.state()["stopped"] == 1
         assert eater.state()["waiting"] == f'partition 0 of topic "same_name": {reason}'
@@ -187,8 +185,7 @@ def test_another_cluster_under_the_same_address_stops(eater: Consumption) -> Non
         eater.call("resume_partition", topic, 0)
         eater.wait_for_instances(60)
         assert eater.database.value("select cluster_id from migrator.in_partition") == "BBBBBBBBBBBBBBBBBBBBBg"
-        eater.call("stop_consumers")
-        eater.wait_for_workers("supervisor", 0)
+        eater.stop()
 
 
 def test_truncated_while_it_is_read_stops(eater: Consumption, make_topic: Callable[..., str]) -> None:
@@ -203,6 +200,6 @@ def test_truncated_while_it_is_read_stops(eater: Consumption, make_topic: Callab
     eater.produce(topic, range(20, 30))
     eater.broker.delete_records(topic, 0, 30)
     eater.call("resume_consumption")
-    reason = wait_until(lambda: eater.reason(topic), 60, "the partition has stopped")
+    reason = eater.wait_for_reason(topic)
     assert reason == "retention was faster: the records from 20 to 29 are gone, and were not applied"
     assert eater.instances() == 20

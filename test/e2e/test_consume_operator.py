@@ -159,8 +159,7 @@ def test_the_launcher_goes_on_after_a_restart(preloaded_cluster: Cluster, broker
         preloaded_cluster.restart()
         consumption.produce(topic, range(10, 20))
         consumption.wait_for_instances(20)
-        consumption.call("stop_consumers")
-        consumption.wait_for_workers("supervisor", 0)
+        consumption.stop()
 
 
 def test_the_roles(consumption: Consumption, make_topic: Callable[..., str], database: Database) -> None:

@@ -131,6 +131,13 @@ class Consumption:
         rows = self.database.query(sql, CODE, topic, partition)
         return rows[0][0] if rows else None
 
+    def wait_for_reason(self, topic: str) -> str:
+        """Why partition 0 has stopped, when it has."""
+        try:
+            return wait_until(lambda: self.reason(topic), 60, "the partition has stopped")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; {self.state()}; {self.partitions()}") from None
+
     def received(self) -> dict[str, int]:
         """Sums of the counters of from_kafka_to_mongo_tracking."""
         names = ["received", "inserted", "updated", "unchanged", "merged", "skipped", "duplicate", "failed"]
@@ -148,6 +155,12 @@ class Consumption:
     def wait_for_workers(self, kind: str, count: int) -> list[int]:
         wait_until(lambda: len(self.workers(kind)) == count, 30, f"{count} workers: {kind}")
         return self.workers(kind)
+
+    def stop(self) -> None:
+        """Consumers too are gone then: what they waited for when they were stopped is applied, whatever the supervisor does."""
+        self.call("stop_consumers")
+        for kind in ("supervisor", "consumer"):
+            self.wait_for_workers(kind, 0)
 
     def clients(self) -> list[int]:
         return clients(self.cluster)
