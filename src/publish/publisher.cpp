@@ -183,9 +183,16 @@ bool Publisher::claim(Stage stage) {
   Claim claimed;
   {
     pg::Transaction transaction;
-    // What was paused or cancelled by now is not claimed for.
-    if (pg::execute("select from migrator.migration where id = $1::bigint and state = 'RUNNING' and not paused", {number(run_.id())}).processed == 0)
+    pg::Result const run = pg::execute(
+        "select exists (select from migrator.chunk where migration_id = $1::bigint and task_id = $2::bigint and state = 'CLAIMED') "
+        "from migrator.migration where id = $1::bigint and state = 'RUNNING' and not paused",
+        {number(run_.id()), number(task_->id)});
+    if (run.empty()) return false;  // paused or cancelled by now
+    // The links of one owner may go on in the next chunk: what another publisher has taken up after a fault comes first.
+    if (run.flag(0) && !MIGRATOR_MUTATION("chunks_overtake")) {
+      MIGRATOR_FAILPOINT("predecessor_awaited");
       return false;
+    }
     source = make_source(stage, context(*table, limit(*table)));
     chunk.kind = source->kind();
     Clock::time_point const start = Clock::now();

@@ -13,7 +13,8 @@ from confluent_kafka.admin import AdminClient, ConfigResource
 from harness import Broker, Cluster, wait_until
 from helpers import Company, bo, document, field
 from helpers.failpoints import complete, doubts, kill_at, stopped_at
-from helpers.faults import Load, freeze, thaw
+from helpers.faults import FIELDS, LINKS, STRUCTURE, Load, freeze, thaw
+from helpers.oracle import Oracle
 
 
 def another_owner(load: Load, slot: int = 0) -> Producer:
@@ -154,7 +155,32 @@ def test_lost_markers_are_noticed(failpoint_load: Load, broker: Broker) -> None:
     assert broker.count(load.company.topic) == before
 
 
-# Rows ------------------------------------------------------------------------------------------------------------
+# Chunks and rows -------------------------------------------------------------------------------------------------
+
+
+def test_a_chunk_waits_for_the_one_before_it(failpoint_cluster: Cluster, broker: Broker, make_topic: Callable[..., str]) -> None:
+    """One publisher takes up what another has claimed, and the other one goes on with the task: the same owner's links."""
+    with failpoint_cluster.database("migrator") as database:
+        company = Company(database, broker, make_topic(), STRUCTURE, workers=2)
+        company.supply("insert into in_deal_buyer (deal_id, buyer_id) select 'd', 'b' || lpad(i::text, 4, '0') from generate_series(1, 900) i")
+        company.announce_load()
+        failpoint_cluster.failpoints.arm("predecessor_awaited", "stop")
+        failpoint_cluster.failpoints.arm("after_begin", "stop")
+        failpoint_cluster.failpoints.arm("after_claim", "error")
+        migration = company.start_run()
+        client = failpoint_cluster.failpoints.wait("after_begin")
+
+        def waiting() -> int | None:
+            return failpoint_cluster.failpoints.fired("predecessor_awaited")
+
+        def done() -> int:
+            return int(database.value("select count(*) from migrator.chunk where state = 'DONE'"))
+
+        wait_until(lambda: waiting() or done(), 30, "the other publisher comes to the next chunk")
+        thaw([client, *filter(None, [waiting()])])
+        company.wait_for(migration)
+        assert waiting(), "a chunk overtook the one before it"
+        Oracle(company, FIELDS, LINKS).check(migration)
 
 
 def test_a_claim_survives_the_server(failpoint_load: Load) -> None:

@@ -31,6 +31,11 @@ MUTATIONS = (
         (RULES + "refused_rows_leave_the_rest_of_their_chunk",),
     ),
     Mutation("random_record_id", "Publishing again gives the same recordIds.", (KILLED + "[before_answer]",)),
+    Mutation(
+        "chunks_overtake",
+        "The chunks of a task are published in their order.",
+        (RULES + "a_chunk_waits_for_the_one_before_it",),
+    ),
     # The transaction
     Mutation("marker_outside", "The marker is part of the transaction.", (KILLED + "[end_txn_sent]",)),
     Mutation("any_answer_commits", "Only success of the commit means committed.", (RULES + "a_failed_commit_is_no_commit",)),
