@@ -49,6 +49,12 @@ void Consumption::heartbeat() const {
   transaction.commit();
 }
 
+void Consumption::ends() const {
+  pg::Transaction transaction;
+  pg::execute("update migrator.in_consumption set starting_at = null where id = $1::bigint", {number(id_)});
+  transaction.commit();
+}
+
 void Consumption::set_waiting(const std::string &reason) const {
   pg::Transaction transaction;
   bool const news = pg::execute("update migrator.in_consumption set waiting = nullif($2, '') where id = $1::bigint "

@@ -31,6 +31,8 @@ public:
   // After the supervisor has let go of its lock: has somebody wanted it again meanwhile? Waits for who is about to.
   bool wanted_again() const;
   void heartbeat() const;
+  // The supervisor is about to end: who starts the next one need not wait for a sign of this one.
+  void ends() const;
   // Why the whole does not move; "" when it does.
   void set_waiting(const std::string &reason) const;
   void log(const std::string &message) const;

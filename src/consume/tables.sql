@@ -78,7 +78,7 @@ comment on column migrator.in_consumption.started is 'Whether consumers run unti
 comment on column migrator.in_consumption.wanted_until is 'Until when migrator.consume wants them, which says so again and again.';
 comment on column migrator.in_consumption.paused is 'True: nothing is applied until resume_consumption.';
 comment on column migrator.in_consumption.waiting is 'Why the whole does not move; null: nothing is known against it.';
-comment on column migrator.in_consumption.starting_at is 'When the supervisor was last started.';
+comment on column migrator.in_consumption.starting_at is 'When the supervisor was last started; null: never, or the last one has ended as it should.';
 comment on column migrator.in_consumption.heartbeat_at is 'Last sign of life of the supervisor.';
 comment on column migrator.in_consumption.references_retried_at is 'When waiting links were last retried.';
 comment on column migrator.in_consumption.records_forgotten_at is 'When old recordIds were last removed.';

@@ -79,7 +79,7 @@ std::uint32_t Consumer::position_of(const rd_kafka_message_t &message) {
 }
 
 std::string Consumer::poll(const wire::Poll &limits) {
-  wire::RecordsWriter frame;
+  wire::RecordsWriter frame(last_size_ + last_size_ / 8);
   std::uint64_t bytes = 0;
   std::uint32_t count = 0;
   Deadline const patience{std::chrono::milliseconds(limits.wait_ms)};
@@ -110,6 +110,7 @@ std::string Consumer::poll(const wire::Poll &limits) {
     empty = false;
     next_.reset();
   }
+  last_size_ = frame.size();
   return std::move(frame).finish();
 }
 

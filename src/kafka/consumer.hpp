@@ -41,6 +41,7 @@ private:
   Queue queue_;
   std::map<std::string, Topic> topics_;
   std::vector<std::pair<rd_kafka_topic_t *, std::int32_t>> started_;
+  std::size_t last_size_ = 0;      // bytes of the last frame: the next one is likely to need as much
   Message next_;                   // fetched, but above the limits of the last poll
 };
 

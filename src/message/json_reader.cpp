@@ -1,11 +1,20 @@
 #include "message/json_reader.hpp"
 
+#include <array>
+
 #include "base/no_postgres.hpp"
 
 namespace migrator::message {
 namespace {
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+// Bytes of a string that need no second look: ASCII but for controls, the quotation mark and the backslash.
+constexpr std::array<bool, 256> k_plain = [] {
+  std::array<bool, 256> result{};
+  for (std::size_t c = 0x20; c < 0x80; c++) result[c] = c != '"' && c != '\\';
+  return result;
+}();
 
 void append_utf8(std::string &out, unsigned code) {
   auto const byte = [&](unsigned bits) { out += static_cast<char>(bits); };
@@ -32,7 +41,7 @@ void JsonReader::fail(const char *sqlstate, const std::string &what) const {
   throw Error(sqlstate, "the message is not readable at byte " + std::to_string(at_ + 1) + ": " + what);
 }
 
-void JsonReader::blanks() noexcept {
+void JsonReader::skip_blanks() noexcept {
   while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t')) at_++;
 }
 
@@ -84,6 +93,7 @@ std::string_view JsonReader::string() {
   std::size_t plain = at_;
   std::string *changed = nullptr;
   for (;;) {
+    while (at_ < text_.size() && k_plain[static_cast<unsigned char>(text_[at_])]) at_++;
     if (at_ == text_.size()) fail(sqlstate::invalid_json, "a string does not end");
     auto const c = static_cast<unsigned char>(text_[at_]);
     if (c == '"') break;
@@ -95,8 +105,6 @@ std::string_view JsonReader::string() {
       changed->append(text_, plain, at_ - plain);
       escape(*changed);
       plain = at_;
-    } else {
-      at_++;
     }
   }
   std::string_view result = text_.substr(plain, at_ - plain);

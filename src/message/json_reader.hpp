@@ -50,7 +50,10 @@ public:
   [[noreturn]] void fail(const char *sqlstate, const std::string &what) const;
 
 private:
-  void blanks() noexcept;
+  void blanks() noexcept {
+    if (at_ < text_.size() && static_cast<unsigned char>(text_[at_]) <= ' ') skip_blanks();
+  }
+  void skip_blanks() noexcept;
   void enter(char open);
   void expect(char c);
   bool close(char c);         // takes c if it is next

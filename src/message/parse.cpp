@@ -158,7 +158,10 @@ private:
         case 1: result.external_id = string(name); break;
         case 2: result.id = string(name); break;
         case 3: result.bo_code = string(name); break;
-        case 4: objects(name, [&] { result.fields.push_back(field()); }); break;
+        case 4:
+          result.fields.reserve(16);
+          objects(name, [&] { result.fields.push_back(field()); });
+          break;
         case 5: objects(name, [&] { result.links.push_back(link()); }); break;
         case 6: result.state = string(name); break;
         case 7:

@@ -8,7 +8,6 @@
 
 extern "C" {
 #include "utils/array.h"
-#include "utils/jsonb.h"
 }
 
 namespace migrator::pg {
@@ -140,58 +139,27 @@ void Answer::read() {
   std::size_t const columns = columns_;
   call([&] {
     for (std::size_t i = 0; i < columns; i++)
-      if (Oid const type = TupleDescAttr(table->tupdesc, i)->atttypid; type != TEXTOID && type != JSONBOID)
-        elog(ERROR, "column %zu of a statement is neither text nor jsonb", i + 1);
+      if (TupleDescAttr(table->tupdesc, i)->atttypid != TEXTOID) elog(ERROR, "column %zu of a statement is not text", i + 1);
     MemoryContext const old = MemoryContextSwitchTo(table->tuptabcxt);
     for (std::uint64_t row = 0; row < table->numvals; row++) {
       heap_deform_tuple(table->vals[row], table->tupdesc, datum, null);
       for (std::size_t i = 0; i < columns; i++, target++) {
         if (null[i]) continue;
-        // A jsonb is read by its words: they must be aligned.
-        struct varlena *const value = TupleDescAttr(table->tupdesc, i)->atttypid == JSONBOID
-                                          ? PG_DETOAST_DATUM(datum[i]) : PG_DETOAST_DATUM_PACKED(datum[i]);
+        struct varlena *const value = PG_DETOAST_DATUM_PACKED(datum[i]);
         *target = {VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
       }
     }
     MemoryContextSwitchTo(old);
   });
   cells_.reserve(raw.size());
-  for (std::size_t i = 0; i < raw.size(); i++) {
-    if (raw[i].data == nullptr) {
-      cells_.emplace_back();
-      continue;
-    }
-    std::string_view const text(raw[i].data, raw[i].size);
-    bool const is_json = TupleDescAttr(table->tupdesc, i % columns_)->atttypid == JSONBOID;
-    cells_.emplace_back(is_json ? text : utf8(text));
+  for (const Raw &value : raw) {
+    if (value.data != nullptr) cells_.emplace_back(utf8({value.data, value.size}));
+    else cells_.emplace_back();
   }
 }
 
 std::string_view Answer::utf8(std::string_view text) {
   return is_utf8() ? text : std::string_view(converted_.emplace_back(to_utf8(text)));
-}
-
-bool Answer::members(const Cell &json, std::vector<std::pair<std::string_view, std::string_view>> &out) {
-  out.clear();
-  auto const *const container = reinterpret_cast<const JsonbContainer *>(json->data());
-  if (!JsonContainerIsObject(container)) return false;
-  std::uint32_t const count = JsonContainerSize(container);
-  const char *const base = reinterpret_cast<const char *>(&container->children[2 * count]);
-  std::uint32_t offset = 0;
-  auto const next = [&](std::uint32_t i, std::string_view &text) {
-    JEntry const entry = container->children[i];
-    std::uint32_t const begin = offset;
-    JBE_ADVANCE_OFFSET(offset, entry);
-    if (!JBE_ISSTRING(entry)) return false;
-    text = utf8({base + begin, offset - begin});
-    return true;
-  };
-  out.resize(count);
-  for (std::uint32_t i = 0; i < count; i++)
-    if (!next(i, out[i].first)) return false;
-  for (std::uint32_t i = 0; i < count; i++)
-    if (!next(count + i, out[i].second)) return false;
-  return true;
 }
 
 }  // namespace migrator::pg

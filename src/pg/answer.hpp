@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -32,7 +31,7 @@ private:
 using Parameter = std::variant<std::string_view, const TextArray *>;
 using Cell = std::optional<std::string_view>;
 
-// What a statement gives. Columns are text, in UTF-8 when they are read, or jsonb.
+// What a statement gives. Columns are text, in UTF-8 when they are read.
 class Answer {
 public:
   Answer(const std::string &sql, const std::vector<Parameter> &parameters);
@@ -62,10 +61,6 @@ public:
   };
   Iterator begin() const noexcept { return {cells_.data(), columns_}; }
   Iterator end() const noexcept { return {cells_.data() + cells_.size(), columns_}; }
-
-  // The members of an object in a column of jsonb, by key as jsonb orders them: the shorter one first, then byte by
-  // byte. False: it is no object of strings.
-  bool members(const Cell &json, std::vector<std::pair<std::string_view, std::string_view>> &out);
 
 private:
   std::string_view utf8(std::string_view text);

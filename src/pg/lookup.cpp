@@ -16,6 +16,8 @@ extern "C" {
 namespace migrator::pg {
 namespace {
 
+constexpr std::size_t k_most_columns = 8;
+
 struct Source {  // plain data, for call()
   const char *data = nullptr;
   std::size_t size = 0;
@@ -23,8 +25,8 @@ struct Source {  // plain data, for call()
 
 struct Found {
   std::size_t key;
-  const char *data;
-  std::size_t size;
+  RowVersion version;
+  Source values[k_most_columns];
 };
 
 struct Finds {
@@ -32,13 +34,32 @@ struct Finds {
   std::size_t count, room;
 };
 
-// Inside call().
-void add(Finds &finds, std::size_t key, const struct varlena *value) {
+// Inside call(). The values are copied into one piece of memory, each aligned: a jsonb is read by its words.
+void add(Finds &finds, std::size_t key, TupleTableSlot *slot, const AttrNumber *columns, std::size_t count) {
   if (finds.count == finds.room) {
     finds.room *= 2;
     finds.rows = static_cast<Found *>(repalloc_huge(finds.rows, finds.room * sizeof(Found)));
   }
-  finds.rows[finds.count++] = {key, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
+  Found &found = finds.rows[finds.count++];
+  bool null = false;
+  found.key = key;
+  found.version = {tid_number(&slot->tts_tid), DatumGetTransactionId(slot_getsysattr(slot, MinTransactionIdAttributeNumber, &null))};
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < count; i++) {
+    ::Datum const value = slot_getattr(slot, columns[i], &null);
+    found.values[i] = {};
+    if (null) continue;
+    const struct varlena *const packed = PG_DETOAST_DATUM_PACKED(value);
+    found.values[i] = {VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed)};
+    size += INTALIGN(found.values[i].size);
+  }
+  char *target = static_cast<char *>(palloc_extended(std::max<std::size_t>(size, 1), MCXT_ALLOC_HUGE));
+  for (std::size_t i = 0; i < count; i++) {
+    if (found.values[i].data == nullptr) continue;
+    memcpy(target, found.values[i].data, found.values[i].size);
+    found.values[i].data = target;
+    target += INTALIGN(found.values[i].size);
+  }
 }
 
 void set_key(ScanKey key, AttrNumber column, Oid collation, const Source &value) {
@@ -52,8 +73,8 @@ void set_key(ScanKey key, AttrNumber column, Oid collation, const Source &value)
 
 }  // namespace
 
-Lookup::Lookup(const char *schema, const char *index, const std::vector<std::optional<std::string_view>> &prefix,
-               const std::vector<std::string_view> &keys, const char *column)
+Lookup::Lookup(const char *schema, const char *index, const std::vector<Cell> &prefix, const std::vector<std::string_view> &keys,
+               const std::vector<const char *> &columns)
     : exceptions_(std::uncaught_exceptions()) {
   std::vector<Source> sources;
   auto const source = [&](std::string_view text) {
@@ -66,7 +87,9 @@ Lookup::Lookup(const char *schema, const char *index, const std::vector<std::opt
   }
   for (std::string_view key : keys) source(key);
   const Source *const source_data = sources.data();
-  std::size_t const prefix_size = prefix.size(), key_count = keys.size();
+  const char *const *const column_names = columns.data();
+  std::size_t const prefix_size = prefix.size(), key_count = keys.size(), column_count = columns.size();
+  bool is_json[k_most_columns] = {};
 
   Finds const finds = call([&] {
     MemoryContext const values = AllocSetContextCreate(CurrentMemoryContext, "migrator lookup", ALLOCSET_DEFAULT_SIZES);
@@ -75,22 +98,23 @@ Lookup::Lookup(const char *schema, const char *index, const std::vector<std::opt
     Finds result{static_cast<Found *>(palloc(64 * sizeof(Found))), 0, 64};
     Relation const by = index_open(get_relname_relid(index, get_namespace_oid(schema, false)), AccessShareLock);
     Relation const table = table_open(by->rd_index->indrelid, AccessShareLock);
-    AttrNumber const wanted = get_attnum(RelationGetRelid(table), column);
+    AttrNumber wanted[k_most_columns];
+    if (column_count > k_most_columns) elog(ERROR, "too many columns to look up");
+    for (std::size_t i = 0; i < column_count; i++) {
+      wanted[i] = get_attnum(RelationGetRelid(table), column_names[i]);
+      is_json[i] = TupleDescAttr(RelationGetDescr(table), wanted[i] - 1)->atttypid == JSONBOID;
+    }
     PushActiveSnapshot(GetTransactionSnapshot());
     TupleTableSlot *const slot = table_slot_create(table, nullptr);
     ScanKeyData scan_keys[INDEX_MAX_KEYS];
     for (std::size_t i = 0; i < prefix_size; i++)
       set_key(&scan_keys[i], static_cast<AttrNumber>(i + 1), by->rd_indcollation[i], source_data[i]);
-    int const columns = static_cast<int>(prefix_size) + 1;
-    IndexScanDesc const scan = begin_index_scan(table, by, GetActiveSnapshot(), columns);
+    int const key_columns = static_cast<int>(prefix_size) + 1;
+    IndexScanDesc const scan = begin_index_scan(table, by, GetActiveSnapshot(), key_columns);
     for (std::size_t key = 0; key < key_count; key++) {
-      set_key(&scan_keys[prefix_size], static_cast<AttrNumber>(columns), by->rd_indcollation[prefix_size], source_data[prefix_size + key]);
-      index_rescan(scan, scan_keys, columns, nullptr, 0);
-      while (index_getnext_slot(scan, ForwardScanDirection, slot)) {
-        bool null;
-        ::Datum const value = slot_getattr(slot, wanted, &null);
-        if (!null) add(result, key, PG_DETOAST_DATUM_COPY(value));
-      }
+      set_key(&scan_keys[prefix_size], static_cast<AttrNumber>(key_columns), by->rd_indcollation[prefix_size], source_data[prefix_size + key]);
+      index_rescan(scan, scan_keys, key_columns, nullptr, 0);
+      while (index_getnext_slot(scan, ForwardScanDirection, slot)) add(result, key, slot, wanted, column_count);
       pfree(DatumGetPointer(scan_keys[prefix_size].sk_argument));
     }
     index_endscan(scan);
@@ -102,10 +126,16 @@ Lookup::Lookup(const char *schema, const char *index, const std::vector<std::opt
     return result;
   });
   matches_.reserve(finds.count);
+  values_.reserve(finds.count * column_count);
   for (std::size_t i = 0; i < finds.count; i++) {
-    std::string_view value(finds.rows[i].data, finds.rows[i].size);
-    if (!is_utf8()) value = converted_.emplace_back(to_utf8(value));
-    matches_.push_back({finds.rows[i].key, value});
+    const Found &found = finds.rows[i];
+    matches_.push_back({found.key, values_.data() + values_.size(), found.version});
+    for (std::size_t column = 0; column < column_count; column++) {
+      Cell &value = values_.emplace_back();
+      if (found.values[column].data == nullptr) continue;
+      value = {found.values[column].data, found.values[column].size};
+      if (!is_json[column] && !is_utf8()) value = converted_.emplace_back(to_utf8(*value));
+    }
   }
 }
 

@@ -4,24 +4,27 @@
 
 #include <cstddef>
 #include <list>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "pg/answer.hpp"
+#include "pg/row_update.hpp"
 
 namespace migrator::pg {
 
 class Lookup {
 public:
   struct Match {
-    std::size_t key;         // its place among the keys
-    std::string_view value;  // lives as long as the lookup
+    std::size_t key;     // its place among the keys
+    const Cell *values;  // of the columns: text in UTF-8, jsonb as PostgreSQL has it; they live as long as the lookup
+    RowVersion version;
   };
 
   // The index consists of text columns. prefix: the values of all but the last; none: null. keys: values of the last, best
-  // in their order. column: of the table, text; its values are what is found. All in UTF-8.
-  Lookup(const char *schema, const char *index, const std::vector<std::optional<std::string_view>> &prefix,
-         const std::vector<std::string_view> &keys, const char *column);
+  // in their order, in UTF-8. columns: of the table, text or jsonb; at most 8.
+  Lookup(const char *schema, const char *index, const std::vector<Cell> &prefix, const std::vector<std::string_view> &keys,
+         const std::vector<const char *> &columns);
   ~Lookup();
   Lookup(const Lookup &) = delete;
   Lookup &operator=(const Lookup &) = delete;
@@ -30,6 +33,7 @@ public:
 
 private:
   std::vector<Match> matches_;
+  std::vector<Cell> values_;
   std::list<std::string> converted_;  // where the database's encoding is another one
   void *context_ = nullptr;           // memory of the values
   int exceptions_;

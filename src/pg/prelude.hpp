@@ -79,12 +79,18 @@ inline List *qualified_name(const char *name) { return stringToQualifiedNameList
 inline void insert_index_entries(ResultRelInfo *relation, TupleTableSlot *row, EState *state, IndexesToUpdate which) {
   (void)ExecInsertIndexTuples(relation, row, state, true, false, nullptr, NIL, which == TU_Summarizing);
 }
+inline void insert_index_entries(ResultRelInfo *relation, TupleTableSlot *new_row, EState *state) {
+  (void)ExecInsertIndexTuples(relation, new_row, state, false, false, nullptr, NIL, false);
+}
 #else
 using IndexesToUpdate = bool;
 inline constexpr IndexesToUpdate k_no_index = false;
 inline List *qualified_name(const char *name) { return stringToQualifiedNameList(name); }
 inline void insert_index_entries(ResultRelInfo *relation, TupleTableSlot *row, EState *state, IndexesToUpdate) {
   (void)ExecInsertIndexTuples(relation, row, state, true, false, nullptr, NIL);
+}
+inline void insert_index_entries(ResultRelInfo *relation, TupleTableSlot *new_row, EState *state) {
+  (void)ExecInsertIndexTuples(relation, new_row, state, false, false, nullptr, NIL);
 }
 #endif
 

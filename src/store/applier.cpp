@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <list>
-#include <unordered_set>
 
 #include "base/error.hpp"
 #include "message/parse.hpp"
 #include "pg/error.hpp"
 #include "pg/lookup.hpp"
+#include "pg/row_writer.hpp"
+#include "pg/savepoint.hpp"
 #include "pg/spi.hpp"
 #include "store/apply.hpp"
 #include "store/flush.hpp"
@@ -22,16 +23,41 @@
 namespace migrator::store {
 namespace {
 
+constexpr int k_locked_batches = 100;
+
 Failure failure_of(const Error &error) {
   return {error.sqlstate(), error.message(), error.detail_text(), error.hint_text()};
 }
+
+struct Record {  // a recordId, of one or several messages
+  std::string_view key;
+  bool was_seen = false;
+  bool is_applied = false;  // by a message of this batch
+};
 
 struct Item {  // a message on its way
   message::Document document;
   std::optional<Change> change;
   std::vector<LinkCheck> checks;
   std::string_view record_key;  // empty: it has no recordId
+  Record *record = nullptr;
+  bool is_duplicate() const noexcept { return record != nullptr && (record->was_seen || record->is_applied); }
 };
+
+// The recordIds in the order of the index, each once.
+std::vector<Record> records_of(std::vector<Item> &items) {
+  std::vector<Item *> order;
+  for (Item &item : items)
+    if (!item.record_key.empty()) order.push_back(&item);
+  std::sort(order.begin(), order.end(), [](const Item *a, const Item *b) { return a->record_key < b->record_key; });
+  std::vector<Record> records;
+  records.reserve(order.size());
+  for (Item *item : order) {
+    if (records.empty() || records.back().key != item->record_key) records.push_back({item->record_key});
+    item->record = &records.back();
+  }
+  return records;
+}
 
 }  // namespace
 
@@ -68,7 +94,25 @@ const char *name_of(Outcome outcome) noexcept {
 Applier::Applier(std::string company) : company_(std::move(company)), cache_(std::make_unique<Cache>()) {}
 Applier::~Applier() = default;
 
+// Without locks at first: what was read is compared while it is written. Who meets others begins again, locks before
+// reading, and does so for a while: those who share instances meet again.
 std::vector<Verdict> Applier::apply(std::span<const std::string_view> messages) {
+  Reading const locked = pg::RowWriter::serves("migrator", "instance") ? Reading::locked : Reading::locked_for_statements;
+  Reading const first = locked_batches_ > 0 || locked != Reading::locked ? locked : Reading::free;
+  if (locked_batches_ > 0) locked_batches_--;
+  try {
+    pg::Savepoint savepoint;
+    std::vector<Verdict> result = apply(messages, first);
+    savepoint.release();
+    return result;
+  } catch (const Error &error) {
+    if (error.sqlstate() != sqlstate::serialization_failure) throw;
+  }
+  locked_batches_ = k_locked_batches;
+  return apply(messages, locked);
+}
+
+std::vector<Verdict> Applier::apply(std::span<const std::string_view> messages, Reading reading) {
   pg::IndexScans const index_scans;
   const Structure &structure = cache_->current(company_);
   std::vector<Verdict> verdicts(messages.size());
@@ -84,25 +128,26 @@ std::vector<Verdict> Applier::apply(std::span<const std::string_view> messages) 
   };
 
   std::list<std::string> kept;
-  std::vector<std::string_view> record_keys;
   for (std::size_t i = 0; i < messages.size(); i++) {
     if (i % 100 == 0) pg::check_for_interrupts();
     attempt(i, [&](Item &item, Verdict &) {
       item.document = message::parse(messages[i], message_depth);
       const std::string_view record_id = item.document.root.record_id;
-      if (!record_id.empty()) record_keys.push_back(item.record_key = unique_key(record_id, kept));
+      if (!record_id.empty()) item.record_key = unique_key(record_id, kept);
     });
   }
 
   // What was seen before is ignored, whatever is in it.
-  std::unordered_set<std::string_view> seen;
-  std::sort(record_keys.begin(), record_keys.end());
-  pg::Lookup const before("migrator", "seen_record_pkey", {company_}, record_keys, "record_id");
-  for (const pg::Lookup::Match &match : before.matches()) seen.insert(record_keys[match.key]);
+  std::vector<Record> records = records_of(items);
+  std::vector<std::string_view> record_keys;
+  for (const Record &record : records) record_keys.push_back(record.key);
+  pg::Lookup const before("migrator", "seen_record_pkey", {}, record_keys, {"company"});
+  for (const pg::Lookup::Match &match : before.matches())
+    if (*match.values[0] == company_) records[match.key].was_seen = true;
   Loader loader(company_);
   for (std::size_t i = 0; i < messages.size(); i++)
     attempt(i, [&](Item &item, Verdict &verdict) {
-      if (!item.record_key.empty() && seen.count(item.record_key) > 0) {
+      if (item.is_duplicate()) {
         verdict.outcome = Outcome::duplicate;
         return;
       }
@@ -113,12 +158,11 @@ std::vector<Verdict> Applier::apply(std::span<const std::string_view> messages) 
     });
 
   Workspace workspace;
-  loader.load(structure, workspace);
-  std::vector<std::string_view> applied;  // record keys
+  loader.load(structure, workspace, reading != Reading::free);
   std::vector<bool> changed(messages.size());
   for (std::size_t i = 0; i < messages.size(); i++)
     attempt(i, [&](Item &item, Verdict &verdict) {
-      if (!item.record_key.empty() && seen.count(item.record_key) > 0) {
+      if (item.is_duplicate()) {
         verdict.outcome = Outcome::duplicate;
         return;
       }
@@ -131,16 +175,17 @@ std::vector<Verdict> Applier::apply(std::span<const std::string_view> messages) 
         workspace.undo_message();
         throw;
       }
-      if (item.record_key.empty()) return;
-      seen.insert(item.record_key);
-      applied.push_back(item.record_key);
+      if (item.record != nullptr) item.record->is_applied = true;
     });
 
   Links links(company_, workspace);
   links.replay(changed);
   for (std::size_t i = 0; i < messages.size(); i++)
     if (!changed[i] && (verdicts[i].outcome == Outcome::updated || verdicts[i].outcome == Outcome::merged)) verdicts[i].outcome = Outcome::unchanged;
-  flush(company_, workspace, links, std::move(applied));
+  record_keys.clear();
+  for (const Record &record : records)
+    if (record.is_applied) record_keys.push_back(record.key);
+  flush(company_, workspace, links, record_keys, reading == Reading::locked_for_statements);
   return verdicts;
 }
 

@@ -38,7 +38,11 @@ public:
   std::vector<Verdict> apply(std::span<const std::string_view> messages);
 
 private:
+  enum class Reading { free, locked, locked_for_statements };
+  std::vector<Verdict> apply(std::span<const std::string_view> messages, Reading reading);
+
   std::string company_;
+  int locked_batches_ = 0;  // how many more are to lock what they read
   struct Cache;
   std::unique_ptr<Cache> cache_;
 };

@@ -14,11 +14,11 @@ namespace {
 
 std::string fields_of(const Instance &instance) {
   std::string json = "{";
-  for (const FieldValue &field : instance.fields) {
+  for (const pg::Member &field : instance.fields) {
     if (json.size() > 1) json += ',';
-    message::append_string(json, field.code);
+    message::append_string(json, field.first);
     json += ':';
-    message::append_string(json, field.value);
+    message::append_string(json, field.second);
   }
   return json += '}';
 }
@@ -50,7 +50,11 @@ void meet(const std::string &company, Links &links, const NewKeys &keys) {
   if (exclusive) links.look_again();
 }
 
-// Links those who wait for the keys, and notes who they are.
+void date(const std::string &company, const Column &ids) {
+  if (!ids.empty()) run("update migrator.instance set updated_at = now() where company = $1 and id = any ($2)", company, {&ids});
+}
+
+// Links those who wait for the keys, and dates them.
 void resolve(const std::string &company, Workspace &workspace, const NewKeys &keys) {
   Column owners, fields, targets, strangers;
   for (auto begin = keys.begin(); begin != keys.end();) {
@@ -60,7 +64,7 @@ void resolve(const std::string &company, Workspace &workspace, const NewKeys &ke
     std::vector<std::string_view> texts;
     for (auto key = begin; key != end; ++key) texts.push_back(key->key.text);
     pg::Cell const to_field = field == nullptr ? pg::Cell() : pg::Cell(field->code);
-    pg::Lookup const waiting("in_migration", "boi_reference_target", {company, bo->code, to_field}, texts, "value");
+      pg::Lookup const waiting("in_migration", "boi_reference_target", {company, bo->code, to_field}, texts, {});
     Column values, ids;
     for (std::size_t i = 0; i < waiting.matches().size(); i++) {
       std::size_t const key = waiting.matches()[i].key;
@@ -94,7 +98,7 @@ void resolve(const std::string &company, Workspace &workspace, const NewKeys &ke
       "select $1, owner_id, field_code, target_id from unnest($2, $3, $4) u (owner_id, field_code, target_id) "
       "order by 2, 3, 4 on conflict do nothing",
       company, {&owners, &fields, &targets});
-  run("update migrator.instance set updated_at = now() where company = $1 and id = any ($2)", company, {&strangers});
+  date(company, strangers);
 }
 
 void write_links(const std::string &company, const Links::Difference &gone, const Links::Difference &come) {
@@ -140,48 +144,33 @@ void write_values(const std::string &company, const Workspace &workspace) {
   std::sort(come.begin(), come.end(), [](const NewKey &a, const NewKey &b) {
     return std::tie(a.key.bo->code, a.key.field->code, a.key.text) < std::tie(b.key.bo->code, b.key.field->code, b.key.text);
   });
-  pg::Copy rows("migrator", "instance_unique", {"company", "bo", "field", "value", "id"});
+  pg::RowWriter rows("migrator", "instance_unique", {"company", "bo", "field", "value", "id"});
   for (const NewKey &key : come) {
-    rows.add(company);
-    rows.add(key.key.bo->code);
-    rows.add(key.key.field->code);
-    rows.add(key.key.text);
-    rows.add(key.instance->id);
+    rows.row();
+    rows.text(company);
+    rows.text(key.key.bo->code);
+    rows.text(key.key.field->code);
+    rows.text(key.key.text);
+    rows.text(key.instance->id);
   }
-  write(rows);
+  insert(rows);
 }
 
-void write_instances(const std::string &company, Workspace &workspace) {
-  std::vector<const Instance *> fresh;
+// By statements, for a table that has more to be served than its indexes. The instances are locked.
+void write_known_by_statement(const std::string &company, const std::vector<Instance *> &known) {
   Column ids, external_ids, states, fields, linked, touched;
-  for (const Instance &instance : workspace.instances()) {
-    if (instance.is_new) {
-      fresh.push_back(&instance);
-    } else if (instance.is_changed) {
-      ids.add(instance.id);
-      instance.external_id.empty() ? external_ids.add_null() : external_ids.add(instance.external_id);
-      states.add(name_of(instance.state));
-      fields.add(fields_of(instance));
-    } else if (instance.has_new_links) {
-      linked.add(instance.id);
-    } else if (instance.is_touched) {
-      touched.add(instance.id);
+  for (const Instance *instance : known) {
+    if (instance->is_changed) {
+      ids.add(instance->id);
+      instance->external_id.empty() ? external_ids.add_null() : external_ids.add(instance->external_id);
+      states.add(name_of(instance->state));
+      fields.add(fields_of(*instance));
+    } else if (instance->has_new_links) {
+      linked.add(instance->id);
+    } else if (instance->is_touched) {
+      touched.add(instance->id);
     }
   }
-  // In the order of the external ids: two sessions that bring the same instances meet at the first of them.
-  std::sort(fresh.begin(), fresh.end(), [](const Instance *a, const Instance *b) {
-    return std::tie(a->bo->code, a->external_id, a->id) < std::tie(b->bo->code, b->external_id, b->id);
-  });
-  pg::Copy rows("migrator", "instance", {"company", "id", "bo", "external_id", "state", "fields"});
-  for (const Instance *instance : fresh) {
-    rows.add(company);
-    rows.add(instance->id);
-    rows.add(instance->bo->code);
-    instance->external_id.empty() ? rows.add_null() : rows.add(instance->external_id);
-    rows.add(name_of(instance->state));
-    rows.add(fields_of(*instance));
-  }
-  write(rows);
   if (!ids.empty())
     run("update migrator.instance i set external_id = u.external_id, state = u.state, fields = u.fields::jsonb, "
         "  updated_at = now(), in_migrated_at = now() "
@@ -191,6 +180,62 @@ void write_instances(const std::string &company, Workspace &workspace) {
     run("update migrator.instance set updated_at = now(), in_migrated_at = now() where company = $1 and id = any ($2)", company, {&linked});
   if (!touched.empty())
     run("update migrator.instance set in_migrated_at = now() where company = $1 and id = any ($2)", company, {&touched});
+}
+
+// Instances that were there before, in the order of their ids. Those that were only read are locked and compared as well:
+// what they were like has decided something.
+void write_known(const std::string &company, Workspace &workspace, bool by_statement) {
+  std::vector<Instance *> known;
+  for (Instance &instance : workspace.instances())
+    if (instance.is_loaded && !instance.is_new) {
+      instance.is_dated = instance.is_changed || instance.has_new_links;
+      known.push_back(&instance);
+    }
+  if (by_statement) return write_known_by_statement(company, known);
+  std::sort(known.begin(), known.end(), [](const Instance *a, const Instance *b) { return a->id < b->id; });
+  pg::RowWriter rows("migrator", "instance", {"in_migrated_at", "updated_at", "external_id", "state", "fields"});
+  for (const Instance *instance : known) {
+    rows.row(instance->version);
+    if (instance->is_touched || instance->is_dated) rows.now();
+    if (instance->is_dated) rows.now();
+    if (instance->is_changed) {
+      instance->external_id.empty() ? rows.null() : rows.text(instance->external_id);
+      rows.text(name_of(instance->state));
+      rows.json(instance->fields);
+    }
+    rows.keep_rest();
+  }
+  update(rows);
+}
+
+void write_new(const std::string &company, Workspace &workspace) {
+  std::vector<const Instance *> fresh;
+  for (const Instance &instance : workspace.instances())
+    if (instance.is_new) fresh.push_back(&instance);
+  // In the order of the external ids: two sessions that bring the same instances meet at the first of them.
+  std::sort(fresh.begin(), fresh.end(), [](const Instance *a, const Instance *b) {
+    return std::tie(a->bo->code, a->external_id, a->id) < std::tie(b->bo->code, b->external_id, b->id);
+  });
+  pg::RowWriter rows("migrator", "instance", {"company", "id", "bo", "external_id", "state", "fields", "created_at", "updated_at", "in_migrated_at"});
+  for (const Instance *instance : fresh) {
+    rows.row();
+    rows.text(company);
+    rows.text(instance->id);
+    rows.text(instance->bo->code);
+    instance->external_id.empty() ? rows.null() : rows.text(instance->external_id);
+    rows.text(name_of(instance->state));
+    rows.json(instance->fields);
+    for (int i = 0; i < 3; i++) rows.now();
+  }
+  insert(rows);
+}
+
+// Owners that got links after they were written.
+void date_owners(const std::string &company, Workspace &workspace) {
+  Column ids;
+  for (const Instance &instance : workspace.instances())
+    if (instance.is_loaded && !instance.is_new && instance.has_new_links && !instance.is_dated) ids.add(instance.id);
+  date(company, ids);
 }
 
 void write_checks(const std::string &company, const Links &links) {
@@ -231,31 +276,37 @@ void write_checks(const std::string &company, const Links &links) {
 
 }  // namespace
 
-void flush(const std::string &company, Workspace &workspace, Links &links, std::vector<std::string_view> record_keys) {
+void flush(const std::string &company, Workspace &workspace, Links &links, const std::vector<std::string_view> &record_keys, bool by_statement) {
+  links.mark_owners();
+  write_known(company, workspace, by_statement);
   NewKeys const keys = new_keys(workspace);
   meet(company, links, keys);
   Links::Difference gone, come;
   links.differences(gone, come);
+  links.mark_owners();
   write_links(company, gone, come);
   resolve(company, workspace, keys);
-  write_instances(company, workspace);
+  date_owners(company, workspace);
+  write_new(company, workspace);
   write_values(company, workspace);
 
-  pg::Copy aliases("migrator", "instance_alias", {"company", "bo", "external_id", "id"});
+  pg::RowWriter aliases("migrator", "instance_alias", {"company", "bo", "external_id", "id"});
   for (const Alias &alias : workspace.aliases()) {
-    aliases.add(company);
-    aliases.add(alias.bo->code);
-    aliases.add(alias.external_id);
-    aliases.add(alias.instance->id);
+    aliases.row();
+    aliases.text(company);
+    aliases.text(alias.bo->code);
+    aliases.text(alias.external_id);
+    aliases.text(alias.instance->id);
   }
-  write(aliases);
-  std::sort(record_keys.begin(), record_keys.end());
-  pg::Copy records("migrator", "seen_record", {"company", "record_id"});
+  insert(aliases);
+  pg::RowWriter records("migrator", "seen_record", {"company", "record_id", "seen_at"});
   for (std::string_view key : record_keys) {
-    records.add(company);
-    records.add(key);
+    records.row();
+    records.text(company);
+    records.text(key);
+    records.now();
   }
-  write(records);
+  insert(records);
   write_checks(company, links);
 }
 

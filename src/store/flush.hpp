@@ -10,7 +10,9 @@
 
 namespace migrator::store {
 
-// record_keys: to be remembered. Throws Error 40001 where another session was faster; see applier.hpp.
-void flush(const std::string &company, Workspace &workspace, Links &links, std::vector<std::string_view> record_keys);
+// Instances that were loaded are locked and compared with what was read, and what has changed is written. record_keys: to be
+// remembered, in their order. by_statement: the instances are locked already, and are to be written by statements. Throws Error 40001 where
+// another session was faster; see applier.hpp.
+void flush(const std::string &company, Workspace &workspace, Links &links, const std::vector<std::string_view> &record_keys, bool by_statement);
 
 }  // namespace migrator::store

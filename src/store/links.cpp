@@ -184,6 +184,12 @@ void Links::look_again() {
   }
 }
 
+void Links::mark_owners() {
+  for (const auto &[name, slot] : slots_)
+    for (const auto &[target, state] : slot.links)
+      if (state.now != state.stored) slot.owner->has_new_links = true;
+}
+
 void Links::differences(Difference &gone, Difference &come) const {
   for (const auto &[name, slot] : slots_) {
     for (const auto &[target, state] : slot.links) {
@@ -192,7 +198,6 @@ void Links::differences(Difference &gone, Difference &come) const {
       difference.owners.add(name.first);
       difference.fields.add(name.second);
       difference.targets.add(target);
-      slot.owner->has_new_links = true;
     }
     for (const auto &[target, state] : slot.waiting) {
       if (state.now == state.stored) continue;

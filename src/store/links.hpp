@@ -28,8 +28,9 @@ public:
     Column owners, fields, targets;
     Column waiting_owners, waiting_fields, waiting_bos, waiting_to_fields, waiting_values;
   };
-  // Marks the owners whose links change.
   void differences(Difference &gone, Difference &come) const;
+  // Marks the owners whose links change.
+  void mark_owners();
 
   struct Check {
     const LinkStep *step;

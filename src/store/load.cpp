@@ -8,6 +8,8 @@
 namespace migrator::store {
 namespace {
 
+const std::vector<const char *> k_columns = {"id", "bo", "external_id", "state", "fields"};
+
 [[noreturn]] void changed_meanwhile() {
   throw Error(sqlstate::serialization_failure, "an instance was changed by somebody else").hint("Repeat the transaction.");
 }
@@ -23,7 +25,7 @@ void Loader::want_value(const Bo &bo, const Field &field, std::string_view value
 }
 
 void Loader::want(const Change &change) {
-  if (!change.id.empty()) to_lock_.push_back(change.id);
+  if (!change.id.empty()) ids_.push_back(change.id);
   want_external(*change.bo, change.external_id, change.writes());
   for (const FieldChange &field : change.fields)
     if (field.field->is_unique && field.value) want_value(*change.bo, *field.field, *field.value, true);
@@ -49,19 +51,23 @@ void Loader::sort() {
   wanted_.resize(count);
 }
 
-void Loader::load(const Structure &structure, Workspace &workspace) {
+void Loader::load(const Structure &structure, Workspace &workspace, bool locked) {
+  structure_ = &structure;
+  workspace_ = &workspace;
+  locked_ = locked;
   sort();
   for (auto begin = wanted_.begin(); begin != wanted_.end();) {
-    auto const end = std::find_if(begin, wanted_.end(), [&](const Wanted &wanted) {
-      return wanted.key.bo != begin->key.bo || wanted.key.field != begin->key.field;
-    });
-    find({begin, end});
-    find_owners_of_waiting_links({begin, end});
-    begin = end;
+    const Bo &bo = *begin->key.bo;
+    const Field *const field = begin->key.field;
+    Group group;
+    for (; begin != wanted_.end() && begin->key.bo == &bo && begin->key.field == field; ++begin) group.push_back(&*begin);
+    if (field != nullptr) find(group, "instance_unique_pkey", {company_, bo.code, field->code});
+    else find_by_external_id(group);
+    find_owners_of_waiting_links(group);
   }
   for (const Found &found : found_)
-    if (found.writes) to_lock_.push_back(found.id);
-  lock(structure, workspace);
+    if (found.writes) ids_.push_back(found.id);
+  read_by_id();
 
   for (const Found &found : found_) {
     Instance &instance = workspace.stored(found.id, *found.key.bo);
@@ -70,72 +76,91 @@ void Loader::load(const Structure &structure, Workspace &workspace) {
       continue;
     }
     Workspace::Holder &holder = workspace.holder(*found.key.bo, *found.key.field, found.key.text);
-    // A locked instance has told its values itself.
+    // A loaded instance has told its values itself.
     if (instance.is_loaded && holder.stored != &instance) changed_meanwhile();
     holder.stored = holder.current = &instance;
   }
 }
 
-void Loader::find(Group group) {
-  const Bo &bo = *group.front().key.bo;
-  const Field *const field = group.front().key.field;
-  if (field != nullptr) {
-    look_up(group, "instance_unique_pkey", {company_, bo.code, field->code});
-    return;
+const pg::Lookup &Loader::look_up(const char *index, const std::vector<pg::Cell> &prefix, const Group &group, const std::vector<const char *> &columns) {
+  std::vector<std::string_view> texts;
+  texts.reserve(group.size());
+  for (const Wanted *wanted : group) texts.push_back(wanted->key.text);
+  return lookups_.emplace_back("migrator", index, prefix, texts, columns);
+}
+
+void Loader::find(const Group &group, const char *index, const std::vector<pg::Cell> &prefix) {
+  if (group.empty()) return;
+  for (const pg::Lookup::Match &match : look_up(index, prefix, group, {"id"}).matches())
+    found_.push_back({group[match.key]->key, *match.values[0], group[match.key]->writes});
+}
+
+// What is to be written is read whole at once, unless it has to be locked first.
+void Loader::find_by_external_id(const Group &group) {
+  std::vector<pg::Cell> const prefix = {company_, group.front()->key.bo->code};
+  Group whole, others, missing;
+  for (const Wanted *wanted : group) (wanted->writes && !locked_ ? whole : others).push_back(wanted);
+  if (!whole.empty()) {
+    std::vector<bool> found(whole.size());
+    for (const pg::Lookup::Match &row : look_up("instance_external_id", prefix, whole, k_columns).matches()) {
+      read(row);
+      found[row.key] = true;
+    }
+    for (std::size_t i = 0; i < whole.size(); i++)
+      if (!found[i]) missing.push_back(whole[i]);
   }
   std::size_t const before = found_.size();
-  look_up(group, "instance_external_id", {company_, bo.code});
-  if (found_.size() - before < group.size()) look_up(group, "instance_alias_pkey", {company_, bo.code});
+  find(others, "instance_external_id", prefix);
+  if (found_.size() - before < others.size()) find(others, "instance_alias_pkey", prefix);
+  find(missing, "instance_alias_pkey", prefix);
 }
 
-void Loader::look_up(Group group, const char *index, const std::vector<pg::Cell> &prefix) {
+void Loader::find_owners_of_waiting_links(const Group &group) {
+  const Field *const field = group.front()->key.field;
   std::vector<std::string_view> texts;
-  for (const Wanted &wanted : group) texts.push_back(wanted.key.text);
-  const pg::Lookup &lookup = lookups_.emplace_back("migrator", index, prefix, texts, "id");
-  for (const pg::Lookup::Match &match : lookup.matches()) found_.push_back({group[match.key].key, match.value, group[match.key].writes});
-}
-
-void Loader::find_owners_of_waiting_links(Group group) {
-  const Field *const field = group.front().key.field;
-  std::vector<std::string_view> texts;
-  for (const Wanted &wanted : group)
-    if (wanted.writes) texts.push_back(wanted.key.text);
+  for (const Wanted *wanted : group)
+    if (wanted->writes) texts.push_back(wanted->key.text);
   if (texts.empty()) return;
   pg::Cell const to_field = field == nullptr ? pg::Cell() : pg::Cell(field->code);
   const pg::Lookup &lookup = lookups_.emplace_back(
-      "in_migration", "boi_reference_target", std::vector<pg::Cell>{company_, group.front().key.bo->code, to_field}, texts, "owner_id");
-  for (const pg::Lookup::Match &match : lookup.matches()) to_lock_.push_back(match.value);
+      "in_migration", "boi_reference_target", std::vector<pg::Cell>{company_, group.front()->key.bo->code, to_field}, texts, std::vector{"owner_id"});
+  for (const pg::Lookup::Match &match : lookup.matches()) ids_.push_back(*match.values[0]);
 }
 
-void Loader::lock(const Structure &structure, Workspace &workspace) {
-  if (to_lock_.empty()) return;
-  std::sort(to_lock_.begin(), to_lock_.end());
-  to_lock_.erase(std::unique(to_lock_.begin(), to_lock_.end()), to_lock_.end());
-  Column ids;
-  for (std::string_view id : to_lock_) ids.add(id);
-  pg::Answer &rows = rows_.emplace("select id, bo, external_id, state, fields from migrator.instance "
-                                   "where company = $1 and id = any ($2) order by id for update",
-                                   std::vector<pg::Parameter>{company_, &ids});
-  std::vector<std::pair<std::string_view, std::string_view>> members;
-  for (const auto &row : rows) {
-    const Bo &bo = structure.bo(*row[1]);
-    Instance &instance = workspace.stored(*row[0], bo);
-    instance.is_loaded = true;
-    if (row[2]) {
-      instance.external_id = *row[2];
-      workspace.set_external(*row[2], instance);
-    }
-    instance.state = state_of(*row[3]);
-    if (!rows.members(row[4], members))
-      throw Error(sqlstate::invalid_json, "fields of instance \"" + instance.id + "\" are no object of strings");
-    instance.fields.reserve(members.size());
-    for (const auto &[code, value] : members) instance.fields.push_back({code, value});
-    for (const Field *field : bo.unique_fields) {
-      std::optional<std::string_view> const value = instance.value(field->code);
-      if (!value) continue;
-      Workspace::Holder &holder = workspace.holder(bo, *field, workspace.unique_key(*value));
-      holder.stored = holder.current = &instance;
-    }
+void Loader::read_by_id() {
+  std::erase_if(ids_, [&](std::string_view id) {
+    const Instance *const known = workspace_->by_id(id);
+    return known != nullptr && known->is_loaded;
+  });
+  if (ids_.empty()) return;
+  std::sort(ids_.begin(), ids_.end());
+  ids_.erase(std::unique(ids_.begin(), ids_.end()), ids_.end());
+  if (locked_) {
+    Column ids;
+    for (std::string_view id : ids_) ids.add(id);
+    run("select id from migrator.instance where company = $1 and id = any ($2) order by id for update", company_, {&ids});
+  }
+  const pg::Lookup &lookup = lookups_.emplace_back("migrator", "instance_pkey", std::vector<pg::Cell>{company_}, ids_, k_columns);
+  for (const pg::Lookup::Match &row : lookup.matches()) read(row);
+}
+
+void Loader::read(const pg::Lookup::Match &row) {
+  const Bo &bo = structure_->bo(*row.values[1]);
+  Instance &instance = workspace_->stored(*row.values[0], bo);
+  instance.is_loaded = true;
+  instance.version = row.version;
+  if (row.values[2]) {
+    instance.external_id = *row.values[2];
+    workspace_->set_external(*row.values[2], instance);
+  }
+  instance.state = state_of(*row.values[3]);
+  if (!pg::json_members(*row.values[4], instance.fields, kept_))
+    throw Error(sqlstate::invalid_json, "fields of instance \"" + instance.id + "\" are no object of strings");
+  for (const Field *field : bo.unique_fields) {
+    std::optional<std::string_view> const value = instance.value(field->code);
+    if (!value) continue;
+    Workspace::Holder &holder = workspace_->holder(bo, *field, workspace_->unique_key(*value));
+    holder.stored = holder.current = &instance;
   }
 }
 

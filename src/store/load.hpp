@@ -3,13 +3,10 @@
 // to what is kept here.
 
 #include <list>
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "pg/answer.hpp"
 #include "pg/lookup.hpp"
 #include "store/change.hpp"
 #include "store/keys.hpp"
@@ -24,10 +21,10 @@ public:
   // Notes the keys of a message and of everything nested in it.
   void want(const Change &change);
   void want(const Change &owner, const std::vector<LinkCheck> &checks);
-  // Loads them, once. Instances that messages may write are locked until the end of the transaction, in the order of their
-  // ids, and so are those that wait for something the messages may bring. Throws Error 40001 if somebody changed them
-  // while they were being found.
-  void load(const Structure &structure, Workspace &workspace);
+  // Loads them, once: whole the instances that messages may write, and those that wait for something the messages may
+  // bring. locked: these are locked before they are read, until the end of the transaction, in the order of their ids.
+  // Throws Error 40001 if somebody changed them while they were being found.
+  void load(const Structure &structure, Workspace &workspace, bool locked);
 
 private:
   struct Wanted {
@@ -39,22 +36,26 @@ private:
     std::string_view id;
     bool writes;
   };
-  using Group = std::span<const Wanted>;  // keys of one BO and field, in order
+  using Group = std::vector<const Wanted *>;  // keys of one BO and field, in order
   void want_external(const Bo &bo, std::string_view external_id, bool writes);
   void want_value(const Bo &bo, const Field &field, std::string_view value, bool writes);
   void sort();
-  void find(Group group);
-  void look_up(Group group, const char *index, const std::vector<pg::Cell> &prefix);
-  void find_owners_of_waiting_links(Group group);
-  void lock(const Structure &structure, Workspace &workspace);
+  const pg::Lookup &look_up(const char *index, const std::vector<pg::Cell> &prefix, const Group &group, const std::vector<const char *> &columns);
+  void find(const Group &group, const char *index, const std::vector<pg::Cell> &prefix);
+  void find_by_external_id(const Group &group);
+  void find_owners_of_waiting_links(const Group &group);
+  void read_by_id();
+  void read(const pg::Lookup::Match &row);
 
+  const Structure *structure_ = nullptr;
+  Workspace *workspace_ = nullptr;
+  bool locked_ = false;
   std::string company_;
   std::vector<Wanted> wanted_;
   std::vector<Found> found_;
-  std::vector<std::string_view> to_lock_;  // ids
+  std::vector<std::string_view> ids_;  // of instances to be read
   std::list<std::string> kept_;
   std::list<pg::Lookup> lookups_;
-  std::optional<pg::Answer> rows_;
 };
 
 }  // namespace migrator::store

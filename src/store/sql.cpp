@@ -10,13 +10,29 @@ pg::Answer run(const std::string &sql, const std::string &company, std::initiali
   return {sql, all};
 }
 
-void write(pg::Copy &rows) {
+namespace {
+
+[[noreturn]] void met() {
+  throw Error(sqlstate::serialization_failure, "another session has written the same instance").hint("Repeat the transaction.");
+}
+
+template <typename F> auto unless_met(F &&body) {
   try {
-    rows.write();
+    return body();
   } catch (const pg::Error &error) {
     if (error.sqlstate() != sqlstate::unique_violation) throw;
-    throw Error(sqlstate::serialization_failure, "another session has written the same instance").hint("Repeat the transaction.");
+    met();
   }
+}
+
+}  // namespace
+
+void insert(pg::RowWriter &rows) {
+  unless_met([&] { rows.insert(); });
+}
+
+void update(pg::RowWriter &rows) {
+  if (!unless_met([&] { return rows.update(); })) met();
 }
 
 }  // namespace migrator::store

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "pg/answer.hpp"
-#include "pg/copy.hpp"
+#include "pg/row_writer.hpp"
 
 namespace migrator::store {
 
@@ -13,7 +13,8 @@ using Column = pg::TextArray;  // a parameter of many values: text[]
 
 // $1 is the company; $2, $3 … are the parameters.
 pg::Answer run(const std::string &sql, const std::string &company, std::initializer_list<pg::Parameter> parameters);
-// Writes new rows. Throws Error 40001 if one exists by now: somebody has brought it since it was looked for.
-void write(pg::Copy &rows);
+// Write new rows, and known ones. Throw Error 40001 if a row exists by now, or is not what was read: another session was faster.
+void insert(pg::RowWriter &rows);
+void update(pg::RowWriter &rows);
 
 }  // namespace migrator::store

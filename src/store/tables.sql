@@ -72,7 +72,7 @@ create table migrator.seen_record (
   company text collate "C" not null,
   record_id text collate "C" not null,
   seen_at timestamp with time zone not null default pg_catalog.now(),
-  primary key (company, record_id)
+  primary key (record_id, company)
 );
 create index seen_record_at on migrator.seen_record using brin (seen_at);
 comment on table migrator.seen_record is 'recordIds of applied messages: what comes again is ignored.';

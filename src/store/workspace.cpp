@@ -6,15 +6,15 @@
 namespace migrator::store {
 namespace {
 
-bool before(const FieldValue &field, std::string_view code) {
-  return std::tuple(field.code.size(), field.code) < std::tuple(code.size(), code);
+bool before(const pg::Member &field, std::string_view code) {
+  return std::tuple(field.first.size(), field.first) < std::tuple(code.size(), code);
 }
 
 }  // namespace
 
 std::optional<std::string_view> Instance::value(std::string_view code) const {
   auto const at = std::lower_bound(fields.begin(), fields.end(), code, before);
-  return at != fields.end() && at->code == code ? std::optional(at->value) : std::nullopt;
+  return at != fields.end() && at->first == code ? std::optional(at->second) : std::nullopt;
 }
 
 // Looking up ----------------------------------------------------------------------------------------------------
@@ -119,8 +119,8 @@ void Workspace::set_holder(Instance &instance, const Field &field, std::string_v
 
 void Workspace::put_field(Instance &instance, std::string_view code, std::optional<std::string_view> value) {
   auto const at = std::lower_bound(instance.fields.begin(), instance.fields.end(), code, before);
-  bool const has = at != instance.fields.end() && at->code == code;
-  if (has && value) at->value = *value;
+  bool const has = at != instance.fields.end() && at->first == code;
+  if (has && value) at->second = *value;
   else if (has) instance.fields.erase(at);
   else if (value) instance.fields.insert(at, {code, *value});
 }

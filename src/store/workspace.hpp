@@ -13,15 +13,13 @@
 #include <utility>
 #include <vector>
 
+#include "pg/jsonb.hpp"
+#include "pg/row_update.hpp"
 #include "store/change.hpp"
 #include "store/keys.hpp"
 #include "store/structure.hpp"
 
 namespace migrator::store {
-
-struct FieldValue {
-  std::string_view code, value;
-};
 
 // Texts that are only referred to live as long as the batch: in its messages, in the structure, or in its loader.
 struct Instance {
@@ -29,13 +27,15 @@ struct Instance {
   const Bo *bo = nullptr;
   std::string external_id;
   State state = State::actual;
-  std::vector<FieldValue> fields;  // those that have a value, in the order of jsonb
-  bool is_loaded = false;  // locked and known whole; else it is the target of links and no more
+  std::vector<pg::Member> fields;  // those that have a value, in the order of jsonb
+  bool is_loaded = false;  // known whole; else it is the target of links and no more
+  pg::RowVersion version;  // that was loaded
   bool is_new = false;
   std::size_t created_by = 0;  // the message, if it is new
   bool is_changed = false;   // state, fields or external id
   bool is_touched = false;   // a message was applied to it
   bool has_new_links = false;
+  bool is_dated = false;     // updated_at is written
 
   std::optional<std::string_view> value(std::string_view code) const;
 };

@@ -18,7 +18,10 @@ std::size_t part_size(const std::optional<std::string_view> &part) noexcept {
 
 }  // namespace
 
-RecordsWriter::RecordsWriter() : buffer_{0, 0, 0, 0, static_cast<char>(Type::records)} {}
+RecordsWriter::RecordsWriter(std::size_t expected) {
+  buffer_.reserve(expected);
+  buffer_.assign({0, 0, 0, 0, static_cast<char>(Type::records)});
+}
 
 bool RecordsWriter::fits(const Record &record) const noexcept {
   constexpr std::size_t k_limit = k_max_payload + k_header_size;

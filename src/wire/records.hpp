@@ -14,7 +14,8 @@ namespace migrator::wire {
 // One Records frame.
 class RecordsWriter {
 public:
-  RecordsWriter();
+  // expected: bytes for which memory is taken at once.
+  explicit RecordsWriter(std::size_t expected = 0);
   // Whether the record still fits into the frame; the first one always should.
   bool fits(const Record &record) const noexcept;
   // Throws, and leaves the frame as it was, if it does not.

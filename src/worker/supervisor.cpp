@@ -148,6 +148,7 @@ MIGRATOR_WORKER(migrator_supervisor_main) {
   };
   while (alone()) {
     worker::Supervisor(assignment.subject).work();
+    consumption.ends();
     {
       pg::Transaction transaction;
       pg::unlock(consumption.lock_name());

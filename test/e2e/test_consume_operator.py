@@ -29,6 +29,17 @@ def test_start_and_stop(consumption: Consumption, make_topic: Callable[..., str]
     consumption.wait_for_instances(10)
 
 
+def test_consuming_again_at_once(consumption: Consumption, make_topic: Callable[..., str]) -> None:
+    """Who wants consumers just after the last ones have ended gets new ones without a wait."""
+    topic = make_topic(2)
+    consumption.subscribe(topic)
+    consumption.produce(topic, range(10))
+    consumption.database.execute("call migrator.consume(%s)", CODE)
+    consumption.wait_for_workers("supervisor", 0)
+    id = consumption.database.value("select id from migrator.in_consumption")
+    assert consumption.database.value("select migrator.start_supervisor(%s)", id) == "started"
+
+
 def test_what_is_missing_is_said(consumption: Consumption) -> None:
     assert consumption.call("start_consumers").endswith("; no topic is subscribed yet, see migrator.in_topic")
     consumption.call("stop_consumers")

@@ -52,6 +52,39 @@ def test_unchanged_stamps_nothing_but_the_migration(store: Store) -> None:
     assert store.database.query(times)[0][1] > updated
 
 
+def test_fields_are_what_postgresql_would_make_of_their_text(database: Database) -> None:
+    """An instance's fields are written in jsonb's binary form, which keeps an offset for every 32nd key or value."""
+    codes = [f"F{'x' * (n % 7)}{n}" for n in range(100)]
+    store = Store(database, document(bo("Wide", *(field(code) for code in codes))))
+    for count, word in ((1, ""), (31, "a"), (32, "Ы"), (33, 'q"\\\n'), (64, "e"), (100, "f" * 3000), (100, "g")):
+        values = {code: f"{word}{n}" for n, code in enumerate(codes[:count])}
+        for owner in ("once", f"new {count} {word[:1]}"):
+            assert store.apply(message("Wide", owner, **values)) in ("inserted", "updated")
+            assert store.fields("Wide", owner) == values
+            found = database.query("select array_agg(fields ->> code order by n) from migrator.instance, unnest(%s) with ordinality u (code, n) where external_id = %s",
+                                   codes[:count], owner)[0][0]
+            assert found == list(values.values())
+    assert database.value("select bool_and(fields = fields::text::jsonb and fields::text = fields::text::jsonb::text) from migrator.instance")
+
+
+def test_triggers_of_others_fire(store: Store) -> None:
+    """The tables are written below the executor, unless somebody has put a trigger on one."""
+    store.database.execute("""
+        create table public.seen (n integer generated always as identity, what text);
+        create function watch() returns trigger language plpgsql as $$ begin insert into public.seen (what) values (tg_op || ' ' || tg_table_name); return new; end $$;
+        create trigger watch before insert or update or delete on migrator.instance for each row execute function watch();
+        create trigger watch after insert or update on migrator.instance_unique for each row execute function watch();
+        create trigger watch after insert on migrator.seen_record for each row execute function watch()""")
+    name = 'Ы "x"\\\t\n'
+    assert store.apply(message("Person1", "p", Name=name, IIN="1", recordId="r")) == "inserted"
+    assert store.apply(message("Person1", "p", Name="n")) == "updated"
+    assert store.apply(message("Person1", "p", Name="n")) == "unchanged"
+    assert store.apply(message("Person1", "p", Name=name)) == "updated"
+    assert store.fields("Person1", "p") == {"Name": name, "IIN": "1"}
+    assert [what for (what,) in store.database.query("select what from seen order by n")] == [
+        "INSERT instance", "INSERT instance_unique", "INSERT seen_record", "UPDATE instance", "UPDATE instance", "UPDATE instance"]
+
+
 def test_generated_ids(store: Store) -> None:
     store.apply_all([message("Person1", f"p{i}", Name="n") for i in range(500)])
     ids = [row[0] for row in store.database.query("select id from migrator.instance")]
