@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from harness import wait_until
 
 from .company import Company
@@ -93,10 +93,25 @@ class Ends:
         """Does a record stand in the topic whose transaction has not ended?"""
         for partition in self._partitions:
             # In this order: what ends in between shows as ended.
-            everything = self._all.get_watermark_offsets(partition, timeout=10)[1]
-            if self._committed.get_watermark_offsets(partition, timeout=10)[1] < everything:
+            everything = self._end(self._all, partition)
+            if self._end(self._committed, partition) < everything:
                 return True
         return False
+
+    @staticmethod
+    def _end(reader: Consumer, partition: TopicPartition) -> int:
+        """A broker that was away for long may not lead its own partitions for a moment."""
+
+        def asked() -> tuple[int] | None:
+            try:
+                return (reader.get_watermark_offsets(partition, timeout=10)[1],)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+                    raise
+                return None
+
+        (end,) = wait_until(asked, 10, "the broker leads the partition again")
+        return end
 
     def close(self) -> None:
         self._committed.close()
