@@ -226,7 +226,7 @@ begin
       told_reason := reason;
       told_tenth := tenth;
     end if;
-    perform pg_catalog.pg_sleep(0.1);
+    perform pg_catalog.pg_sleep(0.05);
     commit;
   end loop;
   if until is not null then
@@ -255,15 +255,16 @@ declare
   it constant migrator.in_consumption := (select c from migrator.in_consumption c where c.id = do_chore.consumption);
   settings constant migrator.company := (select c from migrator.company c where c.code = it.company);
   this_moment constant timestamptz := clock_timestamp();
-  portion constant integer := 50000;  -- rows removed in one transaction; what is left is due at once
+  portion constant integer := 50000;  -- rows removed, or links made, in one transaction; what is left is due at once
   references_left boolean;
   letters bigint;
   -- The last 23:30 that has passed.
   evening constant timestamptz := date_trunc('day', this_moment - interval '23 hours 30 minutes') + interval '23 hours 30 minutes';
 begin
   if it.references_retried_at is null or it.references_retried_at <= this_moment - make_interval(mins => settings.reference_interval) then
-    perform migrator.retry_references(it.company);
-    update migrator.in_consumption c set references_retried_at = this_moment where c.id = it.id;
+    if migrator.retry_references(it.company, portion) < portion then
+      update migrator.in_consumption c set references_retried_at = this_moment where c.id = it.id;
+    end if;
     return 'retry of waiting links';
   elsif it.records_forgotten_at is null or it.records_forgotten_at <= this_moment - interval '5 hours' then
     if migrator.forget_records(it.company, make_interval(hours => settings.record_clean_hours), portion) < portion then

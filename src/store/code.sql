@@ -31,20 +31,21 @@ comment on function migrator.unique_key(text) is 'A value as it stands in an ind
 
 -- A link is made as soon as its target comes. This finds what was missed all the same: targets that were there already
 -- when a unique field was marked, or that a transaction with another isolation level has brought.
-create or replace function migrator.retry_references(company text) returns bigint
-  language plpgsql strict security definer set search_path = pg_catalog, pg_temp as $$
+create or replace function migrator.retry_references(company text, row_limit integer default null) returns bigint
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
+  -- Of the links that can be made; those of one owner are made together.
+  owners constant text[] := array(
+    select f.owner_id from migrator.found_references(retry_references.company) f order by f.owner_id limit row_limit);
   resolved bigint;
 begin
   -- Owners first and in order, as whoever applies messages does.
-  perform from migrator.instance o
-  where o.company = retry_references.company
-    and o.id in (select f.owner_id from migrator.found_references(retry_references.company) f)
-  order by o.id for update;
+  perform from migrator.instance o where o.company = retry_references.company and o.id = any (owners) order by o.id for update;
   with done as (
     update in_migration.boi_reference r set resolved_at = now()
     from migrator.found_references(retry_references.company) f
-    where r.company = retry_references.company and r.owner_id = f.owner_id and r.field_code = f.field_code and r.to_bo = f.to_bo
+    where f.owner_id = any (owners)
+      and r.company = retry_references.company and r.owner_id = f.owner_id and r.field_code = f.field_code and r.to_bo = f.to_bo
       and r.to_field is not distinct from f.to_field and r.value = f.value and r.resolved_at is null
     returning r.owner_id, r.field_code, f.target_id),
   linked as (
@@ -56,16 +57,17 @@ begin
     where i.company = retry_references.company and i.id in (select d.owner_id from done d))
   select count(*) into resolved from done;
 
-  delete from migrator.incomplete_reference r
-  using migrator.instance_link l
-  where r.company = retry_references.company and l.company = r.company and l.field_code = r.field_code
-    and l.owner_id = migrator.instance_id(r.company, r.bo, r.external_id)
-    and l.target_id = migrator.instance_id(r.company, r.to_bo, r.to_external_id);
+  delete from migrator.incomplete_reference where ctid = any (array(
+    select r.ctid from migrator.incomplete_reference r
+    join migrator.instance_link l on l.company = r.company and l.field_code = r.field_code
+      and l.owner_id = migrator.instance_id(r.company, r.bo, r.external_id)
+      and l.target_id = migrator.instance_id(r.company, r.to_bo, r.to_external_id)
+    where r.company = retry_references.company limit row_limit));
   return resolved;
 end
 $$;
-comment on function migrator.retry_references(text) is
-  'Makes the waiting links whose target is there, and clears what was listed as incomplete and no longer is. Returns the number of links made.';
+comment on function migrator.retry_references(text, integer) is
+  'Makes the waiting links whose target is there, about row_limit of them, and clears what was listed as incomplete and no longer is. Returns the number of links made.';
 
 create or replace function migrator.instance_id(company text, bo text, external_id text) returns text
   language sql stable strict parallel safe set search_path = pg_catalog, pg_temp
@@ -429,5 +431,5 @@ revoke execute on all functions in schema migrator from public;
 grant execute on function migrator.unique_key(text), migrator.instance_id(text, text, text), migrator.found_references(text),
   migrator.bo_view_column(text, text) to migrator_reader;
 grant execute on function migrator.apply_boi_input(text, text), migrator.apply_boi_input(text, jsonb), migrator.apply_boi_inputs(text, text[]),
-  migrator.retry_references(text), migrator.forget_records(text, interval, integer), migrator.forget_references(text, interval, integer) to migrator_operator;
+  migrator.retry_references(text, integer), migrator.forget_records(text, interval, integer), migrator.forget_references(text, interval, integer) to migrator_operator;
 grant execute on function migrator.create_bo_view(text, text, text, text), migrator.clear_store(text, text) to migrator_admin;

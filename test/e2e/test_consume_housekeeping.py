@@ -83,6 +83,22 @@ def test_much_goes_in_portions(consumption: Consumption) -> None:
     assert left == [70000, 20000, 0]
 
 
+def test_waiting_links_are_retried_in_portions(consumption: Consumption) -> None:
+    begin(consumption)
+    execute, value = consumption.database.execute, consumption.database.value
+    execute("insert into migrator.instance (company, bo, id, external_id) select %s, 'Thing', 'i' || i, 'e' || i from generate_series(1, 60000) i", CODE)
+    # Two of each owner, for targets that are there; and two that still wait.
+    execute("insert into in_migration.boi_reference (company, owner_id, field_code, to_bo, value)"
+            " select %s, 'i' || i, 'Part', 'Thing', 'e' || (i + n) from generate_series(1, 60000) i, generate_series(0, 1) n", CODE)
+    execute("insert into in_migration.boi_reference (company, owner_id, field_code, to_bo, value) values (%s, 'i1', 'Part', 'Thing', 'nobody')", CODE)
+    age(consumption, "references_retried_at", "10 min")
+    left = []
+    while value("select migrator.do_chore(id) from migrator.in_consumption") is not None:
+        left.append(value("select count(*) from in_migration.boi_reference where resolved_at is null"))
+    assert left == [70001, 20001, 2]
+    assert value("select count(*) from migrator.instance_link") == 119999
+
+
 def test_it_happens_while_topics_are_consumed(consumption: Consumption, make_topic: Callable[..., str]) -> None:
     topic = make_topic(1)
     consumption.subscribe(topic)
