@@ -1,5 +1,6 @@
 #pragma once
-// New rows for a table, the way COPY takes them: several in one piece of WAL, and through no executor.
+// New rows for a table, the way COPY takes them: several in one piece of WAL, through no executor, and with all that the table
+// has to have served. RowWriter (pg/row_writer.hpp) is faster where that is not needed.
 
 #include <cstdint>
 #include <string>

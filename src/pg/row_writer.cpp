@@ -120,6 +120,7 @@ bool RowWriter::update() {
   std::size_t const column_count = columns_.size(), row_count = rows_.size();
   return call([&] {
     Target const target = begin(schema_, table_);
+    CheckCmdReplicaIdentity(target.table, CMD_UPDATE);
     Attributes const attributes = find_attributes(target.table, names, column_count);
     TupleTableSlot *const old = table_slot_create(target.table, nullptr);
     TupleTableSlot *const fresh = MakeSingleTupleTableSlot(RelationGetDescr(target.table), &TTSOpsVirtual);

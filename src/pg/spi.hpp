@@ -1,6 +1,7 @@
 #pragma once
 // Statements run through SPI. Values travel in text form: a parameter is text and is cast in the statement
-// ($1::bigint), a result is what the type's output function says. For bulk data see pg/answer.hpp, pg/copy.hpp and pg/row_cursor.hpp.
+// ($1::bigint), a result is what the type's output function says. For bulk data see pg/answer.hpp, pg/lookup.hpp,
+// pg/row_writer.hpp and pg/row_cursor.hpp.
 // Needs a transaction and an Spi scope. Errors of PostgreSQL arrive as pg::Error.
 
 #include <cstdint>

@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <span>
 
 #include "pg/crypto.hpp"
 
@@ -11,15 +12,27 @@ namespace {
 
 constexpr std::string_view k_alphabet = "0123456789@ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz~";
 static_assert(k_alphabet.size() == 64);
+constexpr std::size_t k_random = 9;        // bytes, one a character
 constexpr std::size_t k_long_value = 200;  // bytes
 constexpr std::size_t k_beginning = 50;    // characters
+
+// Fetched many at a time: each call of the generator costs as much as an index entry.
+std::span<const unsigned char, k_random> random_part() {
+  static std::array<unsigned char, 200 * k_random> pool;
+  static std::size_t used = pool.size();
+  if (used == pool.size()) {
+    pg::strong_random(pool);
+    used = 0;
+  }
+  used += k_random;
+  return std::span<const unsigned char, k_random>(pool.data() + used - k_random, k_random);
+}
 
 }  // namespace
 
 std::string new_id() {
   std::string id(16, '0');
-  std::array<unsigned char, 9> random;
-  pg::strong_random(random);
+  auto const random = random_part();
   auto milliseconds = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
                                                      std::chrono::system_clock::now().time_since_epoch())
                                                      .count());

@@ -5,7 +5,7 @@ import re
 
 import psycopg2
 import pytest
-from harness import Database
+from harness import Cluster, Database
 from helpers.store import Store, by_value, message, nested
 from helpers.structure import bo, document, field
 
@@ -60,11 +60,29 @@ def test_fields_are_what_postgresql_would_make_of_their_text(database: Database)
         values = {code: f"{word}{n}" for n, code in enumerate(codes[:count])}
         for owner in ("once", f"new {count} {word[:1]}"):
             assert store.apply(message("Wide", owner, **values)) in ("inserted", "updated")
+            assert store.apply(message("Wide", owner, **values)) == "unchanged"
             assert store.fields("Wide", owner) == values
             found = database.query("select array_agg(fields ->> code order by n) from migrator.instance, unnest(%s) with ordinality u (code, n) where external_id = %s",
                                    codes[:count], owner)[0][0]
             assert found == list(values.values())
     assert database.value("select bool_and(fields = fields::text::jsonb and fields::text = fields::text::jsonb::text) from migrator.instance")
+
+
+def test_a_store_in_another_encoding(cluster: Cluster) -> None:
+    """Texts are shorter there: the order of the keys in a jsonb is another one."""
+    codes = [f"{'é' * (n % 4)}F{'x' * (n % 3)}{n}" for n in range(40)]
+    with cluster.database("migrator", encoding="LATIN1") as database:
+        store = Store(database, document(bo("Größe", *(field(code) for code in codes), field("Schlüssel", unique=True))))
+        for word in ("ÿ ß", "a", "ü\n"):
+            values = {code: f"{word}{n}" for n, code in enumerate(codes)} | {"Schlüssel": f"ö{word}"}
+            assert store.apply(message("Größe", "é1", **values)) in ("inserted", "updated")
+            assert store.apply(message("Größe", "é1", **values)) == "unchanged"
+            assert store.fields("Größe", "é1") == values
+            assert database.value("select fields = fields::text::jsonb and fields::text = fields::text::jsonb::text from migrator.instance")
+        assert store.apply(message("Größe", "è2", Schlüssel="öa", **{codes[0]: "m"})) == "inserted"
+        assert store.apply(message("Größe", "è4", Schlüssel="öü\n")) == "merged"
+        with pytest.raises(psycopg2.errors.UntranslatableCharacter):
+            store.apply(message("Größe", "é3", **{codes[0]: "Ы"}))
 
 
 def test_triggers_of_others_fire(store: Store) -> None:
