@@ -109,8 +109,6 @@ std::uint64_t update_directly(Relation table, RowVersion *rows, std::size_t coun
       rows[changed++] = {tid_number(&fresh->tts_tid), GetCurrentTransactionId()};
       if (target->ri_NumIndices > 0 && indexes != k_no_index) insert_index_entries(target, fresh, state, indexes);
       ResetPerTupleExprContext(state);
-    } else if (IsolationUsesXactSnapshot()) {
-      ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("could not serialize access due to concurrent update")));
     }
   }
   ExecDropSingleTupleTableSlot(old);
