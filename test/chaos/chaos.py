@@ -43,9 +43,14 @@ class Stand:
         self._site = None
 
 
-def play(number: int, seed: int, fault: Fault, site: Site, folder: Path) -> Result:
+def commit() -> str:
+    """What is built and installed: that of the sources when the run starts, which may go on while the rounds are played."""
+    done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
+
+
+def play(number: int, seed: int, fault: Fault, site: Site, folder: Path, build: str) -> Result:
     began, start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), time.monotonic()
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     round_ = None
     outcome = "ok"
     try:
@@ -62,7 +67,7 @@ def play(number: int, seed: int, fault: Fault, site: Site, folder: Path) -> Resu
         seed,
         fault.__name__,
         began,
-        commit or "unknown",
+        build,
         hits,
         verdict.messages if verdict else 0,
         verdict.aborted if verdict else 0,
@@ -86,6 +91,7 @@ def main() -> int:
     options.results.parent.mkdir(parents=True, exist_ok=True)
     done = len(list(read(options.results)))
     first = done + 1 if options.seed is None else options.seed
+    build = commit()
     makers = select(options.fault)
     stand = Stand()
     good = 0
@@ -93,7 +99,7 @@ def main() -> int:
         for index in range(options.rounds):
             # A string, so that the choice says nothing about the numbers that the round draws.
             fault = random.Random(f"fault {first + index}").choice(list(makers))
-            result = play(done + 1 + index, first + index, fault, stand.site(makers[fault]), options.results.parent)
+            result = play(done + 1 + index, first + index, fault, stand.site(makers[fault]), options.results.parent, build)
             append(options.results, result)
             print(result.line(), flush=True)
             good += result.ok

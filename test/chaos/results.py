@@ -12,7 +12,7 @@ class Result:
     seed: int
     fault: str
     at: str  # the round's start, UTC
-    commit: str  # of the sources
+    commit: str  # of the build
     hits: str  # a letter for each fault: t inside an open transaction (of Kafka; of PostgreSQL, when consuming), c with a chunk claimed, - between two; . none
     messages: int
     aborted: int  # records that readers of committed data never see
