@@ -23,7 +23,7 @@ BACKLOG = 2000  # messages that are there at the start
 @dataclass
 class ConsumingSite(Site):
     @contextlib.contextmanager
-    def begin(self, dice: random.Random) -> Iterator["ConsumingRound"]:
+    def begin(self, dice: random.Random) -> Iterator["ConsumingRound"]:  # type: ignore[override]  # for faults of its own
         with self.cluster.database("migrator") as database:
             topics = [self.broker.create_topic(f"chaos_{secrets.token_hex(4)}", dice.choice([1, 3, 4, 8])) for _ in range(dice.randint(1, 2))]
             consumption = Consumption(database, self.broker, consumers=dice.randint(1, 4))

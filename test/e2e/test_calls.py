@@ -8,7 +8,7 @@ Nothing may crash, and no error may be without an SQLSTATE of its own; the serve
 import contextlib
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import psycopg2

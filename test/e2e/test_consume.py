@@ -202,7 +202,8 @@ def test_the_number_of_consumers_changes_while_it_runs(consumption: Consumption,
         consumption.produce(topic, range(made, made + 300))
         made += 300
         consumption.wait_for_workers("consumer", working)
-        wait_until(lambda n=working: {p[5] for p in consumption.partitions()} == set(range(1, n + 1)), what="the partitions are shared")
+        numbers = set(range(1, working + 1))
+        wait_until(lambda: {p[5] for p in consumption.partitions()} == numbers, what="the partitions are shared")
         advice = consumption.state()["advice"]
         assert (advice is None) == (consumers in (1, 2, 4)), advice
     consumption.wait_for_instances(made)

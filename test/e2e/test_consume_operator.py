@@ -208,7 +208,7 @@ def test_a_supervisor_that_is_asked_to_end_is_started_again(consumption: Consump
     for number in (signal.SIGTERM, signal.SIGINT):
         [pid] = consumption.wait_for_workers("supervisor", 1)
         consumption.cluster.kill_backend(pid, number)
-        wait_until(lambda pid=pid: pid not in consumption.workers("supervisor"), 10, "the supervisor has ended")
+        wait_until(lambda: pid not in consumption.workers("supervisor"), 10, "the supervisor has ended")
         wait_until(lambda: consumption.call("start_consumers").startswith("resumed"), 10, "it is started again")
     consumption.produce(topic, range(10))
     consumption.wait_for_instances(10)

@@ -133,7 +133,8 @@ def test_clone_of_a_database_that_went_on(load: Load) -> None:
 
 def freeze_behind_a_commit(load: Load) -> tuple[int, Record, str]:
     """Freezes the publisher while its chunk is CLAIMED here and committed in Kafka. Returns its pid and the marker with its topic."""
-    database, found = load.database, []
+    database = load.database
+    found: list[tuple[int, Record, str]] = []
 
     def caught() -> bool:
         frozen = freeze(load.workers("publisher"))

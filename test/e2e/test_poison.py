@@ -38,7 +38,7 @@ def test_poison_harms_nobody(
     lower_the_limit_in_mid_run(company, broker, poison, probe=make_topic(1))
     company.wait_for(migration, timeout=30 + good / 1000)
 
-    found = Counter()
+    found: Counter[tuple[str, str]] = Counter()
     for table, kind, _, wrong in judged(company, poison):
         assert not wrong, f"{kind}: {wrong}"
         found[table, kind] += 1

@@ -15,7 +15,7 @@ from harness import Broker, Cluster, Database, wait_until
 
 
 def structure(company: str = "greetgo") -> dict[str, object]:
-    return document(bo("Thing", field("Name", **{"in": True})), company=company) | {
+    return document(bo("Thing", field("Name")), company=company) | {
         "company": {"code": company, "in_schema": f"in_{company}"}
     }
 

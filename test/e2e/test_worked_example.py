@@ -18,6 +18,7 @@ from helpers import (
     partition_of,
     row_record,
 )
+from helpers.messages import Value
 
 PARTITIONS = 6
 LINK_TABLES = {
@@ -37,7 +38,7 @@ CODES = {
     "in_clientclaim": ("ClientClaim", {"name": "Name", "descr": "Descr"}),
 }
 BORN = datetime(1983, 2, 28, 23, 59, 59, 999_999, tzinfo=UTC)
-ROWS = {
+ROWS: dict[str, list[dict[str, Value]]] = {
     "in_naturalperson": [
         {"surname": f"Оспанов {i}", "name": "Нурлан", "iin": f"83022{i:07}", "birthdate": BORN + timedelta(days=i)}
         for i in range(1, 41)
@@ -51,7 +52,7 @@ PREFIX = {"in_naturalperson": "np", "in_legalperson": "lp", "in_naturalclaim": "
 
 def fill(company: Company) -> None:
     for table, rows in ROWS.items():
-        company.insert(table, *({"in_id": f"{PREFIX[table]}-{i}"} | row for i, row in enumerate(rows, 1)))
+        company.insert(table, *({"in_id": f"{PREFIX[table]}-{i}", **row} for i, row in enumerate(rows, 1)))
     for table, pairs in LINKS.items():
         owner, target = table.split("_")[1] + "_id", table.split("_")[2] + "_id"
         company.insert(table, *({owner: pair[0], target: pair[1]} for pair in pairs))

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], timeout: float = 30.0, what: str = "", interval: float = 0.05) -> T:
+def wait_until(condition: Callable[[], T | None], timeout: float = 30.0, what: str = "", interval: float = 0.05) -> T:
     """Calls `condition` until it returns something true and returns that; fails after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:

@@ -212,11 +212,11 @@ class Oracle:
 
     def _check_tables(self, verdict: Verdict, migration: int) -> None:
         done = 0
-        for table in (*self.fields, *self.links):
-            statuses = self.company.statuses(table.name)
+        for name in (table.name for tables in (self.fields, self.links) for table in tables):
+            statuses = self.company.statuses(name)
             done += statuses.get("DONE", 0)
             if not statuses.keys() <= {"DONE", "SKIPPED", "ERROR"}:
-                verdict.complaints.append(f"{table.name} is left with {statuses}")
+                verdict.complaints.append(f"{name} is left with {statuses}")
         # (question, the only good answer)
         questions = [
             ("select state from migrator.migration where id = %(id)s", "DONE"),

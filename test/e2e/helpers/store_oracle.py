@@ -56,7 +56,7 @@ def _compare_content(verdict: Verdict, model: Model, consumption: Consumption) -
 
 def _compare_letters(verdict: Verdict, model: Model, consumption: Consumption) -> None:
     rows = consumption.database.query('select topic, partition, "offset", value from migrator.dead_letter where company = %s', CODE)
-    found = Counter(Letter(*row[:3], None if row[3] is None else bytes(row[3])) for row in rows)
+    found = Counter(Letter(topic, partition, offset, None if value is None else bytes(value)) for topic, partition, offset, value in rows)
     _compare(verdict, "dead letters", found, Counter(model.letters))
 
 
