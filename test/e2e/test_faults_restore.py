@@ -106,7 +106,7 @@ def test_clone_publishes_nothing_until_adopted(load: Load) -> None:
         database = Database(clone, "restored")
         load.database, load.company.database, load.oracle.database = database, database, database
         answer = load.company.start()
-        assert answer.startswith("not started") and "adopt" in answer
+        assert answer.startswith("not started") and "adopt" in answer, f"a copy of the database started a run: {answer}"
         assert published(load) == before
         assert database.value("select migrator.adopt()").startswith("adopted")
         # The original is stopped for good: the move of a server in the middle of a run loses and doubles nothing.
@@ -125,8 +125,8 @@ def test_clone_of_a_database_that_went_on(load: Load) -> None:
         load.company.database = database
         database.execute("select migrator.adopt()")
         assert "resumed" in load.company.start()
-        wait_until(lambda: "in doubt" in (load.company.waiting() or ""), 15, "the run stops in doubt")
-        assert published(load) == before
+        wait_until(lambda: "in doubt" in (load.company.waiting() or "") or published(load) != before, 15, "the run stops in doubt")
+        assert published(load) == before, "an unknown marker was passed over"
         database.close()
         clone.check_log()
 

@@ -94,7 +94,7 @@ def test_every_slot_is_asked_before_anything_is_published(failpoint_load: Load) 
     load.company.announce_load()
     load.company.start_run()
     wait_until(lambda: doubts(load) or not load.running(), 60, "the run stops")
-    assert "slot 1" in "".join(doubts(load))
+    assert "slot 1" in "".join(doubts(load)), "an unknown marker was passed over"
     assert load.company.broker.count(load.company.topic, "read_uncommitted") == before
 
 
@@ -151,7 +151,7 @@ def test_lost_markers_are_noticed(failpoint_load: Load, broker: Broker) -> None:
         broker.delete_topic(load.database.value("select migrator.marker_topic()"))
         os.kill(client, signal.SIGKILL)
     wait_until(lambda: doubts(load) or not load.running(), 60, "the run stops")
-    assert "made anew" in "".join(doubts(load))
+    assert "made anew" in "".join(doubts(load)), "the loss of the markers went unnoticed"
     assert broker.count(load.company.topic) == before
 
 
@@ -205,7 +205,8 @@ def test_a_row_that_changed_is_not_done(failpoint_load: Load) -> None:
         load.company.supply("update in_buyer set name = 'changed' where id = %s", row)
         os.kill(client, signal.SIGKILL)
     load.company.wait_for(migration)
-    assert load.company.in_schema("select in_status from {}.in_buyer where id = %s", row) == [("",)]
+    status = load.company.in_schema("select in_status from {}.in_buyer where id = %s", row)
+    assert status == [("",)], f"a row that has changed was not given back: {status}"
     load.company.migrate()
     assert load.company.statuses("in_buyer").keys() == {"DONE", "ERROR"}
 
@@ -242,4 +243,4 @@ def test_refused_rows_leave_the_rest_of_their_chunk(failpoint_cluster: Cluster, 
         assert company.statuses("in_thing") == {"DONE": 6, "ERROR": 2}
         assert {in_id for in_id, *_ in company.errors()} == {"t7", "t8"}
         keys = sorted(message.key or "" for message in company.messages() if message.key != "probe")
-        assert keys == [f"t{i}" for i in range(1, 7)]
+        assert keys == [f"t{i}" for i in range(1, 7)], f"the rest of the chunk was not published: {keys}"
