@@ -7,7 +7,7 @@ from _report import ROOT, finish, sources
 
 sys.path[:0] = [str(ROOT / "test"), str(ROOT / "test/e2e"), str(ROOT / "test/mutations")]
 
-from helpers.failpoints import CLIENT, WORKER  # noqa: E402
+from helpers.failpoints import CLIENT, WAITING, WORKER  # noqa: E402
 from mutations import MUTATIONS  # noqa: E402
 
 USE = re.compile(r'MIGRATOR_(FAILPOINT|MUTATION)\("(\w+)"\)')
@@ -19,7 +19,7 @@ def main() -> None:
         for kind, name in USE.findall(file.read_text()):
             used[kind].add(name)
     faults = []
-    for what, known in (("FAILPOINT", {*WORKER, *CLIENT}), ("MUTATION", {mutation.name for mutation in MUTATIONS})):
+    for what, known in (("FAILPOINT", {*WORKER, *CLIENT, *WAITING}), ("MUTATION", {mutation.name for mutation in MUTATIONS})):
         faults += [f"{name}: in the sources, but in no list of the tests" for name in sorted(used[what] - known)]
         faults += [f"{name}: in a list of the tests, but not in the sources" for name in sorted(known - used[what])]
     for program in ("migrator.so", "build/migrator_kafka"):

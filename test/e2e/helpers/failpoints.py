@@ -24,6 +24,8 @@ CLIENT = (
     "recovery_scan",
     "recovery_read",
 )
+# Where a worker waits for another: only some runs come by, so that nobody is killed there at random.
+WAITING = ("predecessor_awaited",)
 RECOVERY = ("recovery_fenced", "recovery_scan", "recovery_read", "recovery_decided")
 
 
