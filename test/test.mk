@@ -12,6 +12,7 @@ setup:
 -include test/unit/unit.mk
 include test/model/model.mk
 include test/faults.mk
+include test/sanitize/sanitize.mk
 
 # The second make sees PostgreSQL's makefiles even if they were installed only now.
 SECOND_MAKE = $(MAKE) --no-print-directory -j$(shell nproc)

@@ -1,5 +1,6 @@
 """PostgreSQL with a build of ours other than the installed one, without touching the installation."""
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,17 +18,16 @@ class Installation:
         self.root.chmod(0o755)  # the server runs as another user
         self.bindir = self._copy("bindir", links=False)  # they ask where they themselves are, behind links
         self._copy("sharedir")
-        libraries = self._copy("pkglibdir")
+        self.pkglibdir = self._copy("pkglibdir")
         for name in ("migrator.so", "migrator_kafka"):
-            (libraries / name).unlink(missing_ok=True)
-            shutil.copy(ROOT / "build" / variant / name, libraries / name)
+            (self.pkglibdir / name).unlink(missing_ok=True)
+            shutil.copy(ROOT / "build" / variant / name, self.pkglibdir / name)
 
     def _copy(self, what: str, links: bool = True) -> Path:
         source = pg_config(what)
         target = self.root / source.relative_to("/")
         if source.is_dir():
-            copy = (lambda a, b: Path(b).symlink_to(a)) if links else shutil.copy2
-            shutil.copytree(source, target, copy_function=copy, symlinks=not links)
+            shutil.copytree(source, target, copy_function=os.symlink if links else shutil.copy2, symlinks=not links)
         return target
 
     @property
