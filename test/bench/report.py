@@ -17,7 +17,8 @@ TITLES = {
     "applied-inserted": "migrator, new instances",
     "applied-duplicate": "migrator, recordIds seen before",
     "applied-unchanged": "migrator, nothing new in them",
-    "sink": "Debezium 3.1, JDBC sink, upsert into a plain table",
+    "sink": "Debezium 3.1, JDBC sink as it comes, upsert into a plain table",
+    "sink-tuned": "the same with a task a processor and batches of 5000",
 }
 GUARANTEE = {
     "copy": "nothing published",
@@ -100,7 +101,7 @@ def scale(series: str, title: str, head: str) -> str:
     return f"## {title}\n\n" + conditions(results) + "\n" + table(heads, lines)
 
 
-# What the JDBC sink is a measure of: ratio and contender.
+# How many times as fast as the JDBC sink: ratio and contender.
 SINK_GOALS = [(3, "applied-inserted"), (6, "applied-duplicate"), (6, "applied-unchanged")]
 
 
@@ -115,12 +116,14 @@ def consumption() -> str:
         lines.append([TITLES[name], f"{results.median(name):.2f}", spread(results.values(name)), f"{rows / results.median(name):,.0f}", *memory])
     text = "## Topics into the golden record\n\n" + conditions(results) + "\n"
     text += table(["what", "seconds", "from to", "messages/s", "consumer, MB", "Kafka client, MB"], lines)
-    ratios = []
-    for goal, name in SINK_GOALS:
-        each = [theirs / mine for mine, theirs in zip(results.values(name), results.values("sink"), strict=True)]
-        ratio = results.median("sink") / results.median(name)
-        ratios.append([TITLES[name], f"{ratio:.2f}", f"{min(each):.2f} to {max(each):.2f}", f"{goal}", "reached" if ratio >= goal else "not reached"])
-    return text + "\nHow many times as fast as the JDBC sink:\n\n" + table(["messages", "value", "round by round", "goal", ""], ratios)
+    for sink, words in (("sink", "as it comes"), ("sink-tuned", "tuned")):
+        ratios = []
+        for goal, name in SINK_GOALS:
+            each = [theirs / mine for mine, theirs in zip(results.values(name), results.values(sink), strict=True)]
+            ratio = results.median(sink) / results.median(name)
+            ratios.append([TITLES[name], f"{ratio:.2f}", f"{min(each):.2f} to {max(each):.2f}", f"{goal}", "reached" if ratio >= goal else "not reached"])
+        text += f"\nHow many times as fast as the JDBC sink {words}:\n\n" + table(["messages", "value", "round by round", "goal", ""], ratios)
+    return text
 
 
 def metrics(series: str, title: str, head: str, names: dict[str, str]) -> str:

@@ -151,7 +151,7 @@ def consume(plan: Plan, results: Results) -> None:
             return metrics | watch.peaks
 
         ours = [Watched(Applied(inbound, outcome), around) for outcome in ("inserted", "duplicate", "unchanged")]
-        measure(results, [*ours, Sink(inbound)], plan.rounds)
+        measure(results, [*ours, Sink(inbound, True), Sink(inbound, False)], plan.rounds)
 
 
 def store_size(plan: Plan, results: Results) -> None:
