@@ -8,6 +8,7 @@ from helpers.faults import Load
 
 
 def reason(load: Load) -> str:
+    load.release()
     return wait_until(load.company.waiting, 10, "the reason is visible")
 
 
@@ -19,6 +20,7 @@ def assert_no_row_blamed(load: Load) -> None:
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_broker_restarted(make_load: Callable[..., Load], broker: Broker, how: str) -> None:
     load = make_load()
+    load.hold_back()
     migration = load.company.start_run()
     load.wait_for_chunks(2)
     getattr(broker, how)()
@@ -30,11 +32,13 @@ def test_broker_restarted(make_load: Callable[..., Load], broker: Broker, how: s
 
 def test_broker_paused(make_load: Callable[..., Load], broker: Broker) -> None:
     load = make_load()
+    load.hold_back()
     migration = load.company.start_run()
     for _ in range(2):
         load.wait_for_chunks(1)
         broker.pause()
         assert "Kafka" in reason(load)
+        load.allow(0)
         broker.resume()
     load.complete(migration)
     assert_no_row_blamed(load)

@@ -22,12 +22,15 @@ def test_a_run_without_faults(make_load: Callable[..., Load]) -> None:
 def test_client_killed_inside_transactions(make_load: Callable[..., Load], record_property: Callable[..., None]) -> None:
     load = make_load(rows=20000, workers=1)
     ends = Ends(load.company.broker.bootstrap, load.company.topic)
+    load.hold_back()
     migration = load.company.start_run()
     moments = []
     for _ in range(6):
         load.wait_for_chunks(1)
+        load.release()
         load.kill_clients_inside(ends)
         moments.append(time.time())
+        load.allow(0)
     ends.close()
     verdict = load.complete(migration)
     assert verdict.aborted > 0
@@ -41,10 +44,11 @@ def test_client_killed_inside_transactions(make_load: Callable[..., Load], recor
 def test_client_killed_at_random_moments(make_load: Callable[..., Load]) -> None:
     dice = random.Random(20241)
     load = make_load()
+    load.hold_back()
     ends = Ends(load.company.broker.bootstrap, load.company.topic)
     migration = load.company.start_run()
     for _ in range(8):
-        load.wait_for_chunks(dice.randint(0, 2))
+        load.wait_for_chunks(dice.randint(0, 2), ahead=1)
         load.kill_clients(ends, dice)
     ends.close()
     load.complete(migration)
@@ -53,9 +57,11 @@ def test_client_killed_at_random_moments(make_load: Callable[..., Load]) -> None
 def test_client_frozen_beyond_its_deadline(make_load: Callable[..., Load]) -> None:
     """A process that answers nothing is replaced; when it wakes up it is gone, and its transaction fenced."""
     load = make_load({"kafka_timeout": "5s"})
+    load.hold_back()
     migration = load.company.start_run()
     load.wait_for_chunks(1)
     frozen = freeze(load.clients())
+    load.release()
     wait_until(lambda: "Kafka" in (load.company.waiting() or ""), 10, "the reason is visible")
     wait_until(lambda: not set(frozen) & set(load.clients()), 20, "the frozen processes are replaced")
     load.complete(migration)

@@ -18,9 +18,11 @@ def test_no_space_for_tables(broker: Broker, make_topic: Callable[..., str]) -> 
             # Every status needs room that the table does not have yet.
             database.execute("alter table in_tables.in_buyer set (fillfactor = 100)")
             database.execute("vacuum full in_tables.in_buyer")
+            load.hold_back()
             migration = load.company.start_run()
             load.wait_for_chunks(1)
             database.execute("select migrator.pause_migration(%s)", load.company.code)  # until the disk is full
+            load.release()
             workers = load.workers("runner") + load.workers("publisher")
             with filled(disk):
                 database.execute("select migrator.resume_migration(%s)", load.company.code)

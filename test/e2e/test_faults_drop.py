@@ -14,12 +14,15 @@ LIMIT = 2.0  # seconds
 def running_load(request: pytest.FixtureRequest, make_load: Callable[..., Load], broker: Broker) -> Iterator[Load]:
     """In the middle of its run, with client processes at work."""
     load = make_load({"chunk_rows": "250"})
+    load.hold_back()
     load.company.start_run()
     load.wait_for_chunks(2)
     if request.param == "broker is a black hole":
         broker.pause()
+        load.release()
         wait_until(load.company.waiting, 15, "the workers wait for Kafka")
     assert load.clients()
+    load.release()
     load.database.close()  # a session of ours would hold up a drop
     yield load
     broker.resume()

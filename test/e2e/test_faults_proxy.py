@@ -21,7 +21,9 @@ def proxy(broker: Broker) -> Iterator[Proxy]:
 def load(proxy: Proxy, make_load: Callable[..., Load]) -> Load:
     """Its client process repeats what is not answered within a second, and is replaced after five."""
     server = {"bootstrap.servers": proxy.bootstrap, "socket.timeout.ms": "1000"}
-    return make_load({"kafka_timeout": "5s"}, rows=4000, workers=1, server=server)
+    it = make_load({"kafka_timeout": "5s"}, rows=4000, workers=1, server=server)
+    it.hold_back()
+    return it
 
 
 def tainted(load: Load) -> int:
@@ -34,8 +36,9 @@ def test_each_request(load: Load, proxy: Proxy, action: Action) -> None:
     first = proxy.rule(Api.INIT_PRODUCER_ID, action)
     migration = load.company.start_run()
     for api in (Api.ADD_PARTITIONS_TO_TXN, Api.PRODUCE, Api.END_TXN):
-        load.wait_for_chunks(1)
+        load.wait_for_chunks(1, ahead=0)
         rule = proxy.rule(api, action)
+        load.allow(1)
         wait_until(lambda: rule.hit, 30, f"{api.name} is hit")
     assert first.hit
     load.complete(migration)
@@ -45,9 +48,10 @@ def test_each_request(load: Load, proxy: Proxy, action: Action) -> None:
 def test_repeated_commit_replaces_the_producer(load: Load, proxy: Proxy, action: Action) -> None:
     """The repetition is seen on the wire and by the taint rule, while who calls librdkafka is told of a success."""
     migration = load.company.start_run()
-    load.wait_for_chunks(1)
+    load.wait_for_chunks(1, ahead=0)
     assert tainted(load) == 0
     rule = proxy.rule(Api.END_TXN, action)
+    load.allow(1)
     wait_until(lambda: rule.hit, 30, "a commit is hit")
     load.complete(migration)
     assert tainted(load) >= 1
@@ -68,9 +72,10 @@ def test_late_commit_hits_no_other_transaction(load: Load, proxy: Proxy) -> None
     migration = load.company.start_run()
     late = []
     for _ in range(3):
-        load.wait_for_chunks(1)
+        load.wait_for_chunks(1, ahead=0)
         late.append(proxy.rule(Api.END_TXN, Action.DELAY))
         own_end = proxy.rule(Api.END_TXN, Action.DROP_REQUEST, skip=1)  # 1: the repetition of the delayed one
+        load.allow(2)
         wait_until(lambda: own_end.hit and late[-1].answer, 30, "the next transaction met the late commit")
         kill(load.clients())
     load.complete(migration)

@@ -30,6 +30,7 @@ def load(original: Cluster, broker: Broker, make_topic: Callable[..., str]) -> L
     database = Database(original, "restored")
     database.execute("create extension migrator")
     it = Load(database, broker, make_topic(), rows=6000)
+    it.hold_back()
     it.company.start_run()
     it.wait_for_chunks(4)
     database.close()
@@ -44,6 +45,7 @@ def copy(source: Path, target: Path) -> None:
 
 def finish(load: Load) -> int:
     load.cluster.start()
+    load.release()
     load.keep_running()
     migration = int(load.database.value("select max(id) from migrator.migration"))
     load.company.wait_for(migration)
@@ -75,6 +77,7 @@ def test_restored_database_stops(load: Load) -> None:
     wait_until(lambda: "in doubt" in (load.company.waiting() or ""), 15, "the run stops in doubt again")
     assert published(load) == before
 
+    load.release()
     # The operator decides. Every slot tells of its doubt in turn.
     def over() -> bool:
         for server, slot in load.database.query("select server, slot from migrator.slot where in_doubt is not null"):

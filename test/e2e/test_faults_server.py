@@ -14,6 +14,7 @@ from helpers.faults import Load
 def test_worker_killed(make_load: Callable[..., Load], victim: str) -> None:
     """The postmaster then restarts all of the server's processes."""
     load = make_load()
+    load.hold_back()
     migration = load.company.start_run()
     load.wait_for_chunks(3)
     load.crash(lambda: load.cluster.kill_backend(load.worker(victim)))
@@ -33,6 +34,7 @@ def test_server_stopped(make_load: Callable[..., Load], how: str) -> None:
         assert load.clients() == [], "client processes outlive the server"
         load.cluster.start()
 
+    load.hold_back()
     migration = load.company.start_run()
     load.wait_for_chunks(dice.randint(1, 8))
     load.crash(stop_and_start)
@@ -42,6 +44,7 @@ def test_server_stopped(make_load: Callable[..., Load], how: str) -> None:
 @pytest.mark.parametrize("victim", ["publisher", "runner"])
 def test_worker_asked_to_end(make_load: Callable[..., Load], victim: str) -> None:
     load = make_load({"chunk_rows": "250"})
+    load.hold_back()
     migration = load.company.start_run()
     for function in ("pg_terminate_backend", "pg_cancel_backend"):
         load.wait_for_chunks(1)
@@ -55,6 +58,7 @@ def test_worker_asked_to_end(make_load: Callable[..., Load], victim: str) -> Non
 def test_many_starts_of_one_run(make_load: Callable[..., Load]) -> None:
     """Several sessions start the migration again and again while processes die: there is one run."""
     load = make_load()
+    load.hold_back()
     dice = random.Random(7)
     answers: list[str] = []
     over = threading.Event()
@@ -75,6 +79,7 @@ def test_many_starts_of_one_run(make_load: Callable[..., Load]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
             load.wait_for_chunks(1)
             load.cluster.kill_backend(load.worker(dice.choice(["runner", "publisher"])), number)
+        load.release()
         load.company.wait_for(migration)
     finally:
         over.set()
@@ -89,12 +94,14 @@ def test_many_starts_of_one_run(make_load: Callable[..., Load]) -> None:
 def test_supplier_holds_a_lock(make_load: Callable[..., Load]) -> None:
     """A lock that a supplier holds shows as the reason; the run goes on when it is released."""
     load = make_load()
+    load.hold_back()
     supplier = load.database.connect()
     supplier.autocommit = False
     migration = load.company.start_run()
     load.wait_for_chunks(1)
     with supplier.cursor() as cursor:
         cursor.execute("set local lock_timeout = 0; lock table in_tables.in_deal in share mode")
+    load.release()
     wait_until(lambda: "lock" in (load.company.waiting() or ""), 30, "the reason is visible")
     supplier.rollback()
     supplier.close()
@@ -106,14 +113,18 @@ def restart(load: Load) -> None:
     load.cluster.start()
 
 
+def open_slots(load: Load) -> int:
+    return int(load.database.value("select count(*) from migrator.slot where recovered_at is not null"))
+
+
 def test_one_publisher_takes_up_the_chunks_of_two(make_load: Callable[..., Load], broker: Broker) -> None:
     load = make_load()
+    load.hold_back()
     migration = load.wait_for_start()
-    # Each of them is in the middle of a table then, and claims once more.
-    slots = "select count(distinct slot) from migrator.chunk"
-    wait_until(lambda: load.database.value(slots) == 2, what="both publishers are at work", interval=0.01)
+    wait_until(lambda: open_slots(load) == 2, what="both publishers are at work")
     broker.pause()
     try:
+        load.release()
         claimed = "select count(*) from migrator.chunk where state = 'CLAIMED'"
         wait_until(lambda: load.database.value(claimed) == 2, 30, "both publishers have claimed a chunk")
         load.database.execute("update migrator.company set workers = 1")
@@ -126,9 +137,13 @@ def test_one_publisher_takes_up_the_chunks_of_two(make_load: Callable[..., Load]
 def test_slots_are_opened_under_each_start_whatever_the_clocks_say(make_load: Callable[..., Load]) -> None:
     """As on a standby that ran already when they were settled, or after a restore to where the clock is behind."""
     load = make_load()
+    load.hold_back()
     migration = load.wait_for_start()
-    wait_until(lambda: load.database.value("select count(*) from migrator.slot where recovered_at is not null") == 2, what="two slots are open")
+    wait_until(lambda: open_slots(load) == 2, what="two slots are open")
     load.database.execute("select migrator.pause_migration('faults')")
+    load.release()
+    claims = "select count(*) from pg_stat_activity where backend_type = 'migrator publisher' and xact_start is not null"
+    wait_until(lambda: load.database.value(claims) == 0, what="the claims before the pause are over")
     wait_until(lambda: not load.database.value("select exists (select from migrator.chunk where state = 'CLAIMED')"), what="nothing is on its way")
     load.database.execute("update migrator.company set workers = 1")
     load.database.execute("update migrator.slot set recovered_at = recovered_at + interval '1 day'")

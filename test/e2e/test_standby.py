@@ -43,6 +43,7 @@ def test_failover(primary: Cluster, standby: Cluster, broker: Broker, make_topic
     database = Database(primary, "moved")
     database.execute("create extension migrator")
     load = Load(database, broker, make_topic(), rows=6000)
+    load.hold_back()
     replica = Database(standby, "moved")
     start = "select migrator.try_to_start_migration('faults')"
     wait_until(lambda: standby.psql("select count(*) from pg_database where datname = 'moved'").strip() == "1")

@@ -36,6 +36,21 @@ FIELDS = (
 LINKS = (LinksTable("in_deal_buyer", "Deal", "deal_id", "Buyer", "buyer_id", "Buyer"),)
 
 
+# A table, not a lock: it outlives crashes, and is copied with the database.
+HOLD_BACK = """
+create table public.allowance as select 0::bigint as chunks;
+grant select on public.allowance to public;
+create function public.hold_back() returns trigger language plpgsql as $$
+begin
+    while (select count(*) from migrator.chunk) >= (select chunks from public.allowance) loop
+        perform pg_sleep(0.001);
+    end loop;
+    return new;
+end $$;
+create trigger hold_back before insert on migrator.chunk for each row execute function public.hold_back();
+"""
+
+
 class RunEnded(AssertionError):
     """The run is over before the fault could hit it."""
 
@@ -82,6 +97,24 @@ class Load:
             "in_deal_buyer": Counter(DONE=links),
         }
 
+    # How far the run may go -----------------------------------------------------------------------------------
+
+    def _held_back(self) -> bool:
+        return bool(self.database.value("select to_regclass('public.allowance') is not null"))
+
+    def hold_back(self) -> None:
+        """From now on publishers wait before they claim more than was allowed: no run is over before the fault, however fast."""
+        self.database.execute(HOLD_BACK)
+
+    def allow(self, more: int) -> None:
+        """So many chunks more than are claimed now."""
+        self.database.execute("update public.allowance set chunks = (select count(*) from migrator.chunk) + %s", more)
+
+    def release(self) -> None:
+        """The run may go on to its end."""
+        if self._held_back():
+            self.database.execute("update public.allowance set chunks = null")
+
     def chunks(self) -> int:
         """Chunks committed so far."""
         return int(self.database.value("select count(*) from migrator.chunk where state = 'DONE'"))
@@ -95,9 +128,14 @@ class Load:
     def running(self) -> bool:
         return bool(self.database.value("select exists (select from migrator.migration where state = 'RUNNING')"))
 
-    def wait_for_chunks(self, more: int = 1, timeout: float = 60.0) -> None:
-        """Waits until so many more chunks are committed; fails if the run ends before."""
+    def wait_for_chunks(self, more: int = 1, ahead: int = 2, timeout: float = 60.0) -> None:
+        """Waits until so many more chunks are committed; fails if the run ends before.
+
+        A run that is held back may then be busy with up to `ahead` chunks beyond those.
+        """
         goal = self.chunks() + more
+        if self._held_back():
+            self.allow(more + ahead)
 
         def reached() -> bool:
             if not self.running():
@@ -146,7 +184,8 @@ class Load:
         return int(self.database.value("select count(*) from in_migration.log where message = 'taken over'"))
 
     def complete(self, migration: int, timeout: float = 60.0) -> Verdict:
-        """Waits for the end of the run and lets the oracle judge."""
+        """Waits for the end of the run, which nothing holds back any more, and lets the oracle judge."""
+        self.release()
         self.company.wait_for(migration, timeout=timeout)
         statuses = {table: Counter(self.company.statuses(table)) for table in self._final}
         assert statuses == self._final, f"{statuses} instead of {self._final}"
