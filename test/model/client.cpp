@@ -131,7 +131,7 @@ void Steps::end_transaction(int who) {
       Client &sender = client_of(next, who);
       Kafka &coordinator = coordinator_of(next, sender);
       coordinator.ends--;
-      if (coordinator.state == ongoing) commit_transaction(next, coordinator);
+      if (coordinator.state == ongoing) commit_transaction(bounds_, next, coordinator);
       return sender;
     };
     if (accepted) {

@@ -63,6 +63,7 @@ void Steps::run_steps(Database State::*where) {
       State &next = add("a run begins", true);
       Database &started = next.*where;
       started.run[company] = {++started.last_run, running, 0};
+      next.holder = 0;
       continue;
     }
     if (!run.planned && !leftover) {

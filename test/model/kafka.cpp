@@ -21,8 +21,9 @@ void abort_transaction(State &state, int slot, bool former) {
 }
 
 // Decided: from here on it cannot fail.
-void commit_transaction(State &state, Kafka &kafka) {
+void commit_transaction(const Bounds &bounds, State &state, Kafka &kafka) {
   kafka.state = prepare_commit;
+  if (bounds.ordered) check_order(state, kafka);
   for (int row = 0; row < k_rows; row++) {
     if ((kafka.rows >> row & 1) == 0) continue;
     Byte &times = state.committed[row][kafka.content[row]];
@@ -56,10 +57,10 @@ void complete(State &state, int slot, bool former) {
 }
 
 // An EndTxn(commit) whose sender does not wait for the answer.
-void late_end(State &state, int slot, bool former) {
+void late_end(const Bounds &bounds, State &state, int slot, bool former) {
   Kafka &kafka = former ? state.former[slot] : state.kafka[slot];
   kafka.late--;
-  if (kafka.state == ongoing) commit_transaction(state, kafka);
+  if (kafka.state == ongoing) commit_transaction(bounds, state, kafka);
 }
 
 }  // namespace
@@ -72,7 +73,7 @@ void Steps::kafka_steps() {
         complete(add(kafka.state == prepare_commit ? "Kafka: the commit on slot %s is complete" : "Kafka: the abort on slot %s is complete",
                      true, 0, slot), slot, former);
       if (kafka.late > 0)
-        if (State *const next = add_fault("Kafka: a late EndTxn(commit) arrives on slot %s", 0, slot)) late_end(*next, slot, former);
+        if (State *const next = add_fault("Kafka: a late EndTxn(commit) arrives on slot %s", 0, slot)) late_end(bounds_, *next, slot, former);
     }
     Kafka const &kafka = from_->kafka[slot];
     if (kafka.inits == 0 || kafka.state == prepare_commit || kafka.state == prepare_abort) continue;

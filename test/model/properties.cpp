@@ -12,6 +12,7 @@ const char *text_of(Violation violation) {
     case Violation::refused_and_published: return "a row is ERROR whose content is committed";
     case Violation::doubt: return "in doubt, though nothing was restored";
     case Violation::clone: return "a copy publishes";
+    case Violation::overtaken: return "a row is committed before one that precedes it";
     case Violation::stuck: return "it goes in circles though nothing is wrong any more";
     case Violation::incomplete: return "it stands still with work left";
   }
@@ -33,6 +34,18 @@ void check(State &state) {
   };
   look_at(state.database);
   if (state.cloned) look_at(state.other);
+}
+
+// What precedes a row in its run goes before it or with it. A row that was changed since goes with the next run; what
+// waits while a run is not planned yet is none of the run whose transaction ends there.
+void check_order(State &state, const Kafka &kafka) {
+  for (int i = 1; i < k_rows; i++)
+    for (int before = 0; before < i; before++) {
+      Row const &row = state.database.row[before];
+      bool const due = !row.late && (row.status == on_work || (row.status == waiting && state.database.run[0].planned));
+      bool const gone = (kafka.rows >> before & 1) != 0 || state.committed[before][row.content] != 0;
+      if ((kafka.rows >> i & 1) != 0 && due && !gone) accuse(state, Violation::overtaken);
+    }
 }
 
 Violation check_end(const Bounds &bounds, const State &state) {

@@ -141,7 +141,7 @@ void Steps::look(int p) {
   if (slot.chunk == 0) {
     for (int i = 0; i < k_rows; i++)
       if (is_of(i, company) && database.row[i].status == waiting && !database.row[i].late) {
-        add("%p: begins to claim", true, p, mine).publisher[p].plan(Todo::claim);
+        if (may_claim(p)) add("%p: begins to claim", true, p, mine).publisher[p].plan(Todo::claim);
         return;
       }
     return;
@@ -218,6 +218,20 @@ void Steps::flush(State &state) const {
   if (!state.unflushed) return;
   state.unflushed = 0;
   state.other = {};
+}
+
+// Where rows have an order: only from a task that it holds, and when what was claimed of it is settled.
+bool Steps::may_claim(int p) {
+  if (!bounds_.ordered) return true;
+  Publisher const &publisher = from_->publisher[p];
+  if (rules_.one_holder && from_->holder != p + 1) {
+    bool const left = from_->holder == 0 || from_->publisher[from_->holder - 1].next() == Todo::nothing;
+    if (left) add("%p: takes the task", true, p, publisher.slot - 1).holder = static_cast<Byte>(p + 1);
+    return false;
+  }
+  for (const Slot &slot : from_->database.slot)
+    if (rules_.in_order && slot.chunk != 0 && slot.chunk_run == publisher.run) return false;
+  return true;
 }
 
 // Two transactions: between them others act, as the snapshot of the claim is older than its commit.

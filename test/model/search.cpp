@@ -122,8 +122,10 @@ private:
   State canonical(State state) const {
     const Bounds &bounds = setup_.bounds;
     if (bounds.publishers == 2 && bounds.companies == 1 && !bounds.clone &&
-        std::memcmp(&state.publisher[0], &state.publisher[1], sizeof(Publisher)) < 0)
+        std::memcmp(&state.publisher[0], &state.publisher[1], sizeof(Publisher)) < 0) {
       std::swap(state.publisher[0], state.publisher[1]);
+      if (state.holder != 0) state.holder = static_cast<Byte>(3 - state.holder);
+    }
     return state;
   }
 

@@ -25,6 +25,8 @@ struct Rules {
   bool settle_each_start = true;     // and again after a restart of the server
   bool failure_is_no_answer = true;  // only "committed" means committed
   bool rest_is_published = true;     // of a chunk with a refused row
+  bool in_order = true;              // nobody claims from a task while a chunk of it is on its way
+  bool one_holder = true;            // of a task
   bool own_chunk_first = true;       // who holds a claimed chunk publishes it before it takes up another's
   bool settle_others = true;         // also a slot that another run is about to open
   bool start_by_equality = true;     // "opened by this server" is no comparison of times
@@ -44,6 +46,7 @@ struct Bounds {
   int publishers = 1;
   int companies = 1;                 // two: each has a row and a publisher, and they share the slots
   int chunk_rows = 1;                // of the two rows; 2: both go in one chunk
+  bool ordered = false;              // they are one task, which one publisher at a time holds: links of one owner
   int runs = 1;                      // the last one is never cancelled
   int faults = k_no_bound;
   int changes = 0;                   // by the supplier, and retries of what failed

@@ -107,6 +107,7 @@ struct State {
   Kafka former[k_slots];             // of an id that is not used any more; only a mutation has it
   Byte committed[k_rows][k_contents];
   Byte newest_content[k_rows];
+  Byte holder;                       // of the task: number of the publisher + 1; 0: nobody, or tasks are left out
   Byte last_chunk;
   Byte changes, faults;
   Byte restored, cloned, adopted;

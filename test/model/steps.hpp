@@ -41,6 +41,7 @@ private:
   void finish(Database &database, Slot &slot, const Batch &batch, Byte seen_count) const;
   void release(Database &database, Slot &slot) const;
   void flush(State &state) const;
+  bool may_claim(int p);
   void claim(int p);
   // environment.cpp
   void run_steps(Database State::*where);
@@ -65,10 +66,12 @@ private:
 };
 
 // Why a state must not be; none if all is well.
-enum class Violation : Byte { none, twice, lost, refused_and_published, doubt, clone, stuck, incomplete };
+enum class Violation : Byte { none, twice, lost, refused_and_published, doubt, clone, overtaken, stuck, incomplete };
 const char *text_of(Violation violation);
 void accuse(State &state, Violation violation);
 void check(State &state);
+// Of a transaction of rows that have an order, before it counts as committed.
+void check_order(State &state, const Kafka &kafka);
 // Of a state in which nothing happens by itself any more.
 Violation check_end(const Bounds &bounds, const State &state);
 
@@ -86,7 +89,7 @@ inline Kafka &coordinator_of(State &state, const Client &client) {
 }
 void fence(State &state, int slot, bool former = false);
 void abort_transaction(State &state, int slot, bool former = false);
-void commit_transaction(State &state, Kafka &kafka);
+void commit_transaction(const Bounds &bounds, State &state, Kafka &kafka);
 void requests_outlive(Kafka &kafka);
 void kill_client(State &state, int who);
 void stop_publisher(State &state, int p);     // it gives up: its client is killed, its slot is free
