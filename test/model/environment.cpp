@@ -4,6 +4,16 @@
 
 namespace model {
 
+State first_state(const Bounds &bounds) {
+  constexpr Byte markers = 4;        // more than the runs that follow write
+  State state{};
+  for (int slot = 0; bounds.loss && slot < k_slots; slot++) {
+    state.kafka[slot].markers = state.database.slot[slot].next = markers;
+    state.kafka[slot].used = state.database.slot[slot].exists = 1;
+  }
+  return state;
+}
+
 const std::vector<Step> &Steps::of(const State &state) {
   from_ = &state;
   steps_.clear();
@@ -21,6 +31,7 @@ const std::vector<Step> &Steps::of(const State &state) {
   supplier_steps();
   fault_steps();
   copy_steps();
+  loss_steps();
   return steps_;
 }
 
@@ -187,6 +198,15 @@ void Steps::copy_steps() {
     next.adopted = 1;
     for (Slot &slot : next.other.slot) slot.doubt = slot.next = slot.recovered_for = 0;
   }
+}
+
+// Markers go, those of transactions under way too; their rows stay.
+void Steps::loss_steps() {
+  if (!bounds_.loss || from_->lost) return;
+  State &next = add("the marker topic is deleted and made anew", false);
+  next.lost = 1;
+  for (auto const of : {&State::kafka, &State::former})
+    for (Kafka &kafka : next.*of) kafka.markers = kafka.newest = kafka.raw = kafka.used = kafka.marker = 0;
 }
 
 }  // namespace model

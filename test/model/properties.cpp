@@ -10,7 +10,7 @@ const char *text_of(Violation violation) {
     case Violation::twice: return "a row's content is committed twice";
     case Violation::lost: return "a row is DONE whose content was never committed";
     case Violation::refused_and_published: return "a row is ERROR whose content is committed";
-    case Violation::doubt: return "in doubt, though nothing was restored";
+    case Violation::doubt: return "in doubt, though nothing was restored or lost";
     case Violation::clone: return "a copy publishes";
     case Violation::overtaken: return "a row is committed before one that precedes it";
     case Violation::stuck: return "it goes in circles though nothing is wrong any more";

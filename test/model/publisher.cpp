@@ -170,13 +170,16 @@ void Steps::settle(int p) {
   int const mine = publisher.slot - 1;
   Slot const &slot = database_of(*from_, p).slot[mine];
   bool const known = publisher.seen == 0 || database_of(*from_, p).knows(publisher.seen);
-  if (rules_.doubt && rules_.equality && !known) {
-    State &next = add("%p: slot %s bears a marker that the database does not know: in doubt", true, p, mine);
+  auto const stop_in_doubt = [&](const char *why) {
+    State &next = add(why, true, p, mine);
     database_of(next, p).slot[mine].doubt = 1;
-    if (!next.restored && !next.adopted) accuse(next, Violation::doubt);
+    if (!next.restored && !next.adopted && !next.lost) accuse(next, Violation::doubt);
     stop_publisher(next, p);
-    return;
-  }
+  };
+  if (rules_.lost_markers && publisher.seen_count < slot.next)
+    return stop_in_doubt("%p: the markers of slot %s end before what the database has seen: in doubt");
+  if (rules_.doubt && rules_.equality && !known)
+    return stop_in_doubt("%p: slot %s bears a marker that the database does not know: in doubt");
   bool committed = slot.chunk != 0 && publisher.seen == slot.chunk;
   if (!rules_.equality) committed = slot.chunk != 0 && publisher.seen >= slot.chunk;
   if (!rules_.recovery) committed = false;

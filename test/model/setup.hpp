@@ -13,6 +13,7 @@ struct Rules {
   // the database's side
   bool equality = true;              // marker and claimed chunk are compared by =, not by >=
   bool doubt = true;                 // an unknown marker stops everything
+  bool lost_markers = true;          // so does a marker topic that ends before what was seen of it
   bool recovery = true;              // a failure is no answer: the marker is
   bool finish_last = true;           // DONE after Kafka's commit
   bool settle_before_offset = true;  // a marker is passed over only when its chunk is settled
@@ -53,6 +54,7 @@ struct Bounds {
   bool refusal = false;              // the broker refuses the first content of the first row
   bool backup = false;               // one, restored once
   bool promotion = false;            // the backup is a standby, which was running all the time
+  bool loss = false;                 // the marker topic is made anew, once; it has markers that were seen in earlier runs
   bool clone = false;                // one, at another place; adopted when the original has stopped
 };
 

@@ -110,7 +110,7 @@ struct State {
   Byte holder;                       // of the task: number of the publisher + 1; 0: nobody, or tasks are left out
   Byte last_chunk;
   Byte changes, faults;
-  Byte restored, cloned, adopted;
+  Byte restored, cloned, adopted, lost;
   Byte unflushed;
   Byte violation;
 };

@@ -48,6 +48,7 @@ private:
   void supplier_steps();
   void fault_steps();
   void copy_steps();
+  void loss_steps();
   void write_row(Database &database, int row, Byte status) const;
 
   // A fault, or null if there have been enough of them.
@@ -74,6 +75,9 @@ void check(State &state);
 void check_order(State &state, const Kafka &kafka);
 // Of a state in which nothing happens by itself any more.
 Violation check_end(const Bounds &bounds, const State &state);
+
+// Where everything begins.
+State first_state(const Bounds &bounds);
 
 // Shared by the actors.
 inline Database &database_of(State &state, int p) { return p == 1 && state.cloned ? state.other : state.database; }
