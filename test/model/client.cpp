@@ -114,6 +114,7 @@ void Steps::produce_one(int who, State &next) {
   }
   kafka.rows = static_cast<Byte>(kafka.rows | 1 << row);
   kafka.content[row] = client.batch.content[row];
+  if (bounds_.reader) check_record(next, row, kafka.content[row], client.batch.record);
   client.produced = static_cast<Byte>(client.produced | 1 << row);
   if (client.produced == client.batch.rows) client.go(rules_.marker_with_rows ? At::marker : At::send);
 }

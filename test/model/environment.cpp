@@ -73,7 +73,8 @@ void Steps::run_steps(Database State::*where) {
       if (!leftover && (!work || database.last_run >= bounds_.runs)) continue;
       State &next = add("a run begins", true);
       Database &started = next.*where;
-      started.run[company] = {++started.last_run, running, 0};
+      if (bounds_.reader) next.starts++;
+      started.run[company] = {++started.last_run, running, 0, next.starts};
       next.holder = 0;
       continue;
     }
@@ -170,8 +171,11 @@ void Steps::copy_steps() {
     }
     return true;
   };
-  // Before its first run a database has no names in Kafka by which it could find again what it published.
-  if (bounds_.backup && from_->has_other == 0 && from_->database.last_run > 0) {
+  // Before its first run a database has no names in Kafka by which it could find again what it published. For the reader
+  // see README.md.
+  Run const &run = from_->database.run[0];
+  bool const too_early = from_->database.last_run == 0 || (bounds_.reader && run.state == running && !run.planned);
+  if (bounds_.backup && from_->has_other == 0 && !too_early) {
     State &next = add(bounds_.promotion ? "the standby falls behind" : "a backup is made", false);
     next.other = next.database;
     next.has_other = 1;

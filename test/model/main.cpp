@@ -38,6 +38,8 @@ const Scenario k_scenarios[] = {
     {Form::both, {.name = "a backup restored", .fine = false, .runs = 2, .backup = true}},
     {Form::both, {.name = "a backup restored, two publishers", .fine = false, .publishers = 2, .chunk_rows = 2, .backup = true}},
     {Form::both, {.name = "a standby promoted", .fine = false, .publishers = 2, .chunk_rows = 2, .backup = true, .promotion = true}},
+    {Form::both, {.name = "every record read", .fine = false, .runs = 2, .changes = 1, .reader = true}},
+    {Form::both, {.name = "every record read, a backup restored", .fine = false, .runs = 2, .faults = 1, .changes = 1, .backup = true, .reader = true}},
     {Form::both, {.name = "markers lost", .runs = 2, .faults = 1, .loss = true}},
     {Form::both, {.name = "markers lost, two publishers", .fine = false, .publishers = 2, .loss = true}},
     {Form::both, {.name = "a clone", .fine = false, .publishers = 2, .clone = true}},
@@ -53,6 +55,9 @@ const Scenario k_scenarios[] = {
     {Form::only_long, {.name = "a backup restored, two publishers, two chunks", .fine = false, .publishers = 2, .backup = true}},
     {Form::only_long, {.name = "markers lost, request by request", .loss = true}},
     {Form::only_long, {.name = "markers lost, two publishers, cancelled", .fine = false, .publishers = 2, .runs = 2, .faults = 2, .loss = true}},
+    {Form::only_long, {.name = "every record read, request by request", .runs = 2, .faults = 2, .changes = 2, .refusal = true, .reader = true}},
+    {Form::only_long, {.name = "every record read, two publishers", .fine = false, .publishers = 2, .chunk_rows = 2, .runs = 2, .faults = 2, .changes = 2, .refusal = true, .reader = true}},
+    {Form::only_long, {.name = "every record read, restored without bounds", .fine = false, .runs = 2, .changes = 1, .backup = true, .reader = true}},
     {Form::only_long, {.name = "two companies without bounds", .fine = false, .publishers = 2, .companies = 2, .runs = 2}},
     {Form::only_long, {.name = "two companies, a backup restored", .fine = false, .publishers = 2, .companies = 2, .runs = 2, .faults = 2, .backup = true}},
 };
@@ -83,6 +88,8 @@ const Mutation k_mutations[] = {
     {"forgotten_slots_pass", &Rules::slots_of_kafka, "a backup restored, two publishers"},
     {"settled_by_the_clock", &Rules::start_by_equality, "a standby promoted"},
     {"lost_markers_pass", &Rules::lost_markers, "markers lost"},
+    {"random_record_id", &Rules::record_id, "every record read"},
+    {"record_id_of_the_number", &Rules::record_start, "every record read, a backup restored"},
     {"others_slots_pass", &Rules::settle_others, "two companies, a backup restored", Form::only_long},
     {"no_identity", &Rules::identity, "a clone"},
 };

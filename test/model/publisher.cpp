@@ -93,6 +93,7 @@ void Steps::look(int p) {
   auto const open_one = [&](int slot, const char *why) {
     State &next = add(why, true, p, slot);
     next.publisher[p].run = run_id;
+    next.publisher[p].run_start = run.start;
     open_slot(rules_, next, p, slot);
   };
   if (run.id != run_id || run.state != running) return leave("%p: its run is over, it ends");
@@ -138,14 +139,7 @@ void Steps::look(int p) {
   }
   if (!run.planned) return;
   Slot const &slot = database.slot[mine];
-  if (slot.chunk == 0) {
-    for (int i = 0; i < k_rows; i++)
-      if (is_of(i, company) && database.row[i].status == waiting && !database.row[i].late) {
-        if (may_claim(p)) add("%p: begins to claim", true, p, mine).publisher[p].plan(Todo::claim);
-        return;
-      }
-    return;
-  }
+  if (slot.chunk == 0) return begin_to_claim(p);
   if (slot.chunk_run != run_id) return leave("%p: the chunk on slot %s is another run's, it leaves it");
   Batch batch{};
   batch.chunk = slot.chunk;
@@ -159,9 +153,10 @@ void Steps::look(int p) {
     finish(database_of(next, p), database_of(next, p).slot[mine], batch, 0);
     return;
   }
-  Publisher &reader = add("%p: reads the chunk on slot %s again and publishes it", true, p, mine).publisher[p];
-  reader.batch = batch;
-  reader.plan(Todo::publishing);
+  State &next = add("%p: reads the chunk on slot %s again and publishes it", true, p, mine);
+  next.publisher[p].batch = batch;
+  next.publisher[p].batch.record = record_of(next, p);
+  next.publisher[p].plan(Todo::publishing);
 }
 
 // What the newest marker says.
@@ -188,7 +183,7 @@ void Steps::settle(int p) {
                                       : "%p: nothing is claimed on slot %s", true, p, mine);
   Database &database = database_of(next, p);
   flush(next);
-  if (committed) finish(database, database.slot[mine], {.chunk = slot.chunk, .rows = slot.chunk_rows, .content = {}}, publisher.seen_count);
+  if (committed) finish(database, database.slot[mine], {.chunk = slot.chunk, .rows = slot.chunk_rows, .content = {}, .record = 0}, publisher.seen_count);
   else if (slot.chunk != 0 && over(database, slot)) release(database, database.slot[mine]);
   recovered(next.publisher[p]);
 }
@@ -223,68 +218,6 @@ void Steps::flush(State &state) const {
   state.other = {};
 }
 
-// Where rows have an order: only from a task that it holds, and when what was claimed of it is settled.
-bool Steps::may_claim(int p) {
-  if (!bounds_.ordered) return true;
-  Publisher const &publisher = from_->publisher[p];
-  if (rules_.one_holder && from_->holder != p + 1) {
-    bool const left = from_->holder == 0 || from_->publisher[from_->holder - 1].next() == Todo::nothing;
-    if (left) add("%p: takes the task", true, p, publisher.slot - 1).holder = static_cast<Byte>(p + 1);
-    return false;
-  }
-  for (const Slot &slot : from_->database.slot)
-    if (rules_.in_order && slot.chunk != 0 && slot.chunk_run == publisher.run) return false;
-  return true;
-}
-
-// Two transactions: between them others act, as the snapshot of the claim is older than its commit.
-void Steps::claim(int p) {
-  Publisher const &publisher = from_->publisher[p];
-  int const company = bounds_.companies > 1 ? p : 0, mine = publisher.slot - 1;
-  Batch batch = publisher.batch;
-  if (publisher.next() == Todo::claim) {
-    batch = {};
-    int count = 0;
-    for (int i = 0; i < k_rows && count < bounds_.chunk_rows; i++) {
-      Row const &row = database_of(*from_, p).row[i];
-      if (!is_of(i, company) || row.status != waiting || row.late) continue;
-      batch.rows = static_cast<Byte>(batch.rows | 1 << i);
-      batch.content[i] = row.content;
-      count++;
-    }
-    if (batch.rows == 0 || database_of(*from_, p).slot[mine].chunk != 0) {
-      stop_publisher(add("%p: somebody else has claimed meanwhile, it begins anew", true, p, mine), p);
-      return;
-    }
-    if (!rules_.claim_conflicts) {
-      Publisher &reader = add("%p: reads rows, but does not mark them yet", true, p, mine).publisher[p];
-      reader.batch = batch;
-      reader.plan(Todo::mark);
-      return;
-    }
-  }
-  State &next = add("%p: claims rows for slot %s", true, p, mine);
-  Database &database = database_of(next, p);
-  if (!rules_.durable_claim) {
-    next.other = database;
-    next.unflushed = 1;
-  }
-  batch.chunk = ++next.last_chunk;
-  Slot &slot = database.slot[mine];
-  slot.chunk = batch.chunk;
-  slot.chunk_run = publisher.run;
-  slot.chunk_rows = batch.rows;
-  database.learn(batch.chunk);
-  for (int i = 0; i < k_rows; i++)
-    if ((batch.rows >> i & 1) != 0) {
-      database.row[i].status = on_work;
-      database.row[i].claim = batch.chunk;
-      database.row[i].late = 0;
-    }
-  next.publisher[p].batch = batch;
-  next.publisher[p].plan(rules_.finish_last ? Todo::publishing : Todo::early);
-}
-
 void Steps::publisher_steps(int p) {
   Publisher const &publisher = from_->publisher[p];
   int const mine = publisher.slot - 1;
@@ -299,8 +232,7 @@ void Steps::publisher_steps(int p) {
       return;
     case Todo::recover: return rules_.settle_before_offset ? settle(p) : note(p);
     case Todo::recover_on: return rules_.settle_before_offset ? note(p) : settle(p);
-    case Todo::claim:
-    case Todo::mark: claim(p); return;
+    case Todo::claim: claim(p); return;
     case Todo::early: {
       State &next = add("%p: sets the rows to DONE before they are published", true, p, mine);
       finish(database_of(next, p), database_of(next, p).slot[mine], publisher.batch, 0);

@@ -32,6 +32,8 @@ struct Rules {
   bool settle_others = true;         // also a slot that another run is about to open
   bool start_by_equality = true;     // "opened by this server" is no comparison of times
   bool slots_of_kafka = true;        // also a slot that only Kafka remembers
+  bool record_id = true;             // of row and run: publishing again gives the same one
+  bool record_start = true;          // of the run's start, not of its number alone
   bool identity = true;              // a copy of the database does not publish
 };
 
@@ -54,6 +56,7 @@ struct Bounds {
   bool refusal = false;              // the broker refuses the first content of the first row
   bool backup = false;               // one, restored once
   bool promotion = false;            // the backup is a standby, which was running all the time
+  bool reader = false;               // of every record, also of aborted ones, who discards what bears a recordId that he has seen
   bool loss = false;                 // the marker topic is made anew, once; it has markers that were seen in earlier runs
   bool clone = false;                // one, at another place; adopted when the original has stopped
 };

@@ -10,6 +10,7 @@ namespace model {
 using Byte = std::uint8_t;
 
 constexpr int k_rows = 2, k_slots = 2, k_publishers = 2, k_contents = 3;
+constexpr int k_random = 8;          // in a recordId: added to the run's part, which is less
 constexpr int k_chunks = 15;         // ids: 1 to 15; 0 is none
 
 enum Status : Byte { waiting, on_work, done, error };
@@ -33,6 +34,7 @@ struct Slot {
 
 struct Run {
   Byte id, state, planned;
+  Byte start;                        // no two runs have the same; kept only for a reader
 };
 
 struct Database {
@@ -50,6 +52,7 @@ struct Batch {
   Byte chunk;
   Byte rows;                         // bits
   Byte content[k_rows];
+  Byte record;                       // what makes their recordIds; kept only for a reader
 };
 
 enum class At : Byte { absent, dead, init, scan, idle, rows, marker, send, wait, answer, refused };
@@ -69,11 +72,11 @@ struct Client {
 };
 
 // What a publisher is about to do.
-enum class Todo : Byte { nothing, opening, recover, recover_on, look, claim, mark, early, publishing, finish, refuse };
+enum class Todo : Byte { nothing, opening, recover, recover_on, look, claim, early, publishing, finish, refuse };
 
 struct Publisher {
   Byte todo;
-  Byte run;
+  Byte run, run_start;
   Byte slot;                         // 0: none, else its number + 1
   Byte seen;                         // newest marker that the scan found
   Byte seen_count;                   // markers up to it
@@ -107,6 +110,8 @@ struct State {
   Kafka former[k_slots];             // of an id that is not used any more; only a mutation has it
   Byte committed[k_rows][k_contents];
   Byte newest_content[k_rows];
+  Byte seen_record[k_rows][k_contents];  // by the reader, newest
+  Byte starts, random;
   Byte holder;                       // of the task: number of the publisher + 1; 0: nobody, or tasks are left out
   Byte last_chunk;
   Byte changes, faults;

@@ -41,8 +41,12 @@ private:
   void finish(Database &database, Slot &slot, const Batch &batch, Byte seen_count) const;
   void release(Database &database, Slot &slot) const;
   void flush(State &state) const;
+  // claim.cpp
   bool may_claim(int p);
+  Batch claimable(int p) const;
+  void begin_to_claim(int p);
   void claim(int p);
+  Byte record_of(State &state, int p) const;
   // environment.cpp
   void run_steps(Database State::*where);
   void supplier_steps();
@@ -67,12 +71,14 @@ private:
 };
 
 // Why a state must not be; none if all is well.
-enum class Violation : Byte { none, twice, lost, refused_and_published, doubt, clone, overtaken, stuck, incomplete };
+enum class Violation : Byte { none, twice, lost, refused_and_published, doubt, clone, overtaken, two_ids, two_contents, stuck, incomplete };
 const char *text_of(Violation violation);
 void accuse(State &state, Violation violation);
 void check(State &state);
 // Of a transaction of rows that have an order, before it counts as committed.
 void check_order(State &state, const Kafka &kafka);
+// Of a record that is in the topic, whatever becomes of its transaction.
+void check_record(State &state, int row, Byte content, Byte record);
 // Of a state in which nothing happens by itself any more.
 Violation check_end(const Bounds &bounds, const State &state);
 
