@@ -31,6 +31,7 @@ const std::vector<Step> &Steps::of(const State &state) {
   supplier_steps();
   fault_steps();
   copy_steps();
+  resolving_steps();
   loss_steps();
   return steps_;
 }
@@ -201,6 +202,17 @@ void Steps::copy_steps() {
     lose_publisher(bounds_, next, 0);
     next.adopted = 1;
     for (Slot &slot : next.other.slot) slot.doubt = slot.next = slot.recovered_for = 0;
+  }
+}
+
+// migrator.resolve_in_doubt()
+void Steps::resolving_steps() {
+  for (int i = 0; bounds_.resolving && i < k_slots; i++) {
+    if (!from_->database.slot[i].doubt) continue;
+    State &next = add("the operator resolves the doubt of slot %s", false, 0, i);
+    Slot &slot = next.database.slot[i];
+    slot.doubt = slot.recovered_for = 0;
+    slot.accepted = next.kafka[i].markers;
   }
 }
 

@@ -164,7 +164,7 @@ void Steps::settle(int p) {
   Publisher const &publisher = from_->publisher[p];
   int const mine = publisher.slot - 1;
   Slot const &slot = database_of(*from_, p).slot[mine];
-  bool const known = publisher.seen == 0 || database_of(*from_, p).knows(publisher.seen);
+  bool const known = publisher.seen == 0 || database_of(*from_, p).knows(publisher.seen) || publisher.seen_count <= slot.accepted;
   auto const stop_in_doubt = [&](const char *why) {
     State &next = add(why, true, p, mine);
     database_of(next, p).slot[mine].doubt = 1;
@@ -176,6 +176,8 @@ void Steps::settle(int p) {
   if (rules_.doubt && rules_.equality && !known)
     return stop_in_doubt("%p: slot %s bears a marker that the database does not know: in doubt");
   bool committed = slot.chunk != 0 && publisher.seen == slot.chunk;
+  for (int i = 0; bounds_.resolving && rules_.any_place && i < k_rows; i++)
+    for (Byte const chunk : from_->committed[i]) committed = committed || (slot.chunk != 0 && chunk == slot.chunk);
   if (!rules_.equality) committed = slot.chunk != 0 && publisher.seen >= slot.chunk;
   if (!rules_.recovery) committed = false;
   State &next = add(committed ? "%p: the marker on slot %s is the claimed chunk's: rows become DONE"

@@ -13,6 +13,7 @@ struct Rules {
   // the database's side
   bool equality = true;              // marker and claimed chunk are compared by =, not by >=
   bool doubt = true;                 // an unknown marker stops everything
+  bool any_place = true;             // after the doubt the claimed chunk's marker counts, wherever it stands
   bool lost_markers = true;          // so does a marker topic that ends before what was seen of it
   bool recovery = true;              // a failure is no answer: the marker is
   bool finish_last = true;           // DONE after Kafka's commit
@@ -55,6 +56,7 @@ struct Bounds {
   int changes = 0;                   // by the supplier, and retries of what failed
   bool refusal = false;              // the broker refuses the first content of the first row
   bool backup = false;               // one, restored once
+  bool resolving = false;            // doubts after that are resolved by the operator; not together with a loss
   bool promotion = false;            // the backup is a standby, which was running all the time
   bool reader = false;               // of every record, also of aborted ones, who discards what bears a recordId that he has seen
   bool loss = false;                 // the marker topic is made anew, once; it has markers that were seen in earlier runs

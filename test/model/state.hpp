@@ -26,6 +26,7 @@ struct Row {
 struct Slot {
   Byte exists;                       // the database remembers it
   Byte doubt;
+  Byte accepted;                     // markers that are passed over, known or not
   Byte next;                         // markers that the database has seen
   Byte recovered_for;                // run
   Byte since_start;                  // recovered since the server started
@@ -108,7 +109,7 @@ struct State {
   Client orphan[k_slots];            // its worker is gone and it has not noticed
   Kafka kafka[k_slots];
   Kafka former[k_slots];             // of an id that is not used any more; only a mutation has it
-  Byte committed[k_rows][k_contents];
+  Byte committed[k_rows][k_contents];  // 0: not; else 1, or the chunk where doubts are resolved
   Byte newest_content[k_rows];
   Byte seen_record[k_rows][k_contents];  // by the reader, newest
   Byte starts, random;

@@ -52,6 +52,7 @@ private:
   void supplier_steps();
   void fault_steps();
   void copy_steps();
+  void resolving_steps();
   void loss_steps();
   void write_row(Database &database, int row, Byte status) const;
 
