@@ -1,11 +1,12 @@
 #include "pg/prelude.hpp"
 
-#include <cstring>
+#include <algorithm>
 #include <set>
 
 #include "pg/guard.hpp"
 #include "pg/row_cursor.hpp"
 #include "pg/row_update.hpp"
+#include "pg/row_version.hpp"
 #include "pg/spi.hpp"
 
 namespace migrator::pg {
@@ -54,6 +55,50 @@ void read_values(Relation table, Column *columns, std::size_t count) {
   }
 }
 
+// How the rows change, as plain data.
+struct Change {
+  RowHead head;  // as far as a column is set or judged
+  int count;     // of columns that are set: their numbers from 1, values and nulls
+  int *numbers;
+  ::Datum *values;
+  bool *nulls;
+  Column judged;
+};
+
+Change make_change(Relation table, const Column *columns, std::size_t count, const Column &judged) {
+  int last = judged.index;
+  Change change{{}, static_cast<int>(count), static_cast<int *>(palloc(count * sizeof(int))), static_cast<::Datum *>(palloc(count * sizeof(::Datum))),
+                static_cast<bool *>(palloc(count * sizeof(bool))), judged};
+  for (std::size_t i = 0; i < count; i++) {
+    last = std::max(last, columns[i].index);
+    change.numbers[i] = columns[i].index + 1;
+    change.values[i] = columns[i].value;
+    change.nulls[i] = columns[i].text == nullptr;
+  }
+  change.head = make_row_head(table, last + 1);
+  return change;
+}
+
+// The next version of a row; null where the column that is judged has another value.
+HeapTuple next_version(const Change &change, HeapTuple row, TupleDesc attributes) {
+  RowHead head = change.head;
+  bool const split = read_row_head(head, row);
+  const Column &judged = change.judged;
+  const FormData_pg_attribute *attribute = TupleDescAttr(attributes, judged.index);
+  bool null = split && head.nulls[judged.index];
+  ::Datum const value = split ? head.values[judged.index] : heap_getattr(row, judged.index + 1, attributes, &null);
+  if (null != (judged.text == nullptr) || (!null && !datum_image_eq(value, judged.value, attribute->attbyval, attribute->attlen))) return nullptr;
+  HeapTuple next = nullptr;
+  if (split) {
+    for (int i = 0; i < change.count; i++) {
+      head.values[change.numbers[i] - 1] = change.values[i];
+      head.nulls[change.numbers[i] - 1] = change.nulls[i];
+    }
+    next = with_row_head(head, row, attributes);
+  }
+  return next != nullptr ? next : heap_modify_tuple_by_cols(row, attributes, change.count, change.numbers, change.values, change.nulls);
+}
+
 // The same as the executor does for a table without triggers and the like; after ExecSimpleRelationUpdate of
 // execReplication.c, except that a conflict is no error.
 std::uint64_t update_directly(Relation table, RowVersion *rows, std::size_t count, const Column *columns, std::size_t column_count,
@@ -64,9 +109,8 @@ std::uint64_t update_directly(Relation table, RowVersion *rows, std::size_t coun
   InitResultRelInfo(target, table, 0, nullptr, 0);
   ExecOpenIndices(target, false);
   TupleTableSlot *old = table_slot_create(table, nullptr);
-  TupleTableSlot *fresh = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsVirtual);
-  const FormData_pg_attribute *judged = TupleDescAttr(RelationGetDescr(table), now.index);
-  int const attributes = RelationGetNumberOfAttributes(table);
+  TupleTableSlot *fresh = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsHeapTuple);
+  Change const change = make_change(table, columns, column_count, now);
   CommandCounterIncrement();
   Snapshot snapshot = renewed_snapshot();
   CommandId const command = GetCurrentCommandId(true);
@@ -89,18 +133,9 @@ std::uint64_t update_directly(Relation table, RowVersion *rows, std::size_t coun
     if (!table_tuple_fetch_row_version(table, &tid, snapshot, old)) continue;
     bool null = false;
     if (DatumGetTransactionId(slot_getsysattr(old, MinTransactionIdAttributeNumber, &null)) != rows[i].xmin) continue;
-    slot_getallattrs(old);
-    if (old->tts_isnull[now.index] != (now.text == nullptr) ||
-        (now.text != nullptr && !datum_image_eq(old->tts_values[now.index], now.value, judged->attbyval, judged->attlen)))
-      continue;
-    ExecClearTuple(fresh);
-    std::memcpy(fresh->tts_values, old->tts_values, sizeof(::Datum) * static_cast<std::size_t>(attributes));
-    std::memcpy(fresh->tts_isnull, old->tts_isnull, sizeof(bool) * static_cast<std::size_t>(attributes));
-    for (std::size_t k = 0; k < column_count; k++) {
-      fresh->tts_values[columns[k].index] = columns[k].value;
-      fresh->tts_isnull[columns[k].index] = columns[k].text == nullptr;
-    }
-    ExecStoreVirtualTuple(fresh);
+    HeapTuple const next = next_version(change, ExecFetchSlotHeapTuple(old, false, nullptr), RelationGetDescr(table));
+    if (next == nullptr) continue;
+    ExecStoreHeapTuple(next, fresh, true);
     TM_FailureData failure;
     LockTupleMode mode;
     IndexesToUpdate indexes = k_no_index;

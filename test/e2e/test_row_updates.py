@@ -54,6 +54,52 @@ def test_columns_of_other_types(company: Company) -> None:
     assert company.database.query("select distinct in_status, occupied_id from in_tables.in_thing") == [("DONE", migration)]
 
 
+LAYOUTS = {  # what a supplier may have done to the table before, between, and after its rows came
+    "as generated": ("", ""),
+    "columns added": ("", "alter table in_tables.in_thing add a smallint default 7, add b bigint, add c text default 'c', add d double precision"),
+    "columns dropped": ("alter table in_tables.in_thing add a \"char\" default 'a', add b bigint default 1, add c text default 'c'",
+                        "alter table in_tables.in_thing drop a, drop c"),
+    "columns made anew": ("", "alter table in_tables.in_thing drop in_status, drop occupied_id, drop occupied_at; alter table in_tables.in_thing "
+                          "add occupied_at timestamptz, add in_status varchar(100) default '' not null, add occupied_id bigint"),
+    "long headers": ("alter table in_tables.in_thing alter name set storage plain, alter in_id set storage plain, alter in_status set storage plain",
+                     "alter table in_tables.in_thing alter name set storage extended"),
+    "values outside": ("alter table in_tables.in_thing add big text default repeat('big', 5000), alter big set storage external", ""),
+    "no nulls": ("alter table in_tables.in_thing alter out_id set default 'o', alter occupied_id set default 0, "
+                 "alter occupied_at set default now()", ""),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_all_else_in_a_row_stays(database: Database, broker: Broker, make_topic: Callable[..., str], layout: str) -> None:
+    """New versions are made of the old ones' bytes: rows with values of every length before others of every alignment."""
+    things = document(bo("Thing", field("Flag", "flag"), field("Name"), field("Sum", "number"), field("Day", "date"), field("Rest")))
+    company = Company(database, broker, make_topic(), things, workers=1, copy_days=0)
+    before, after = LAYOUTS[layout]
+    if before:
+        database.execute(before)
+    rows = (
+        "insert into in_thing (in_id, inserted_date, removed, flag, name, sum, day, rest) select left('{0}' || i || repeat('x', 50), 4 + i % 60), now(), "
+        "nullif(false, {1} and i % 2 = 0), case when {1} and i % 3 = 0 then null else i % 5 = 0 end, "
+        "case when {1} and i % 4 = 0 then null else repeat('n', i % 140) || i end, case when {1} and i % 7 = 0 then null else i / 8.0 end, "
+        "case when {1} and i % 11 = 0 then null else timestamptz '2020-01-01 UTC' + i * interval '1 s' end, "
+        "case when {1} and i % 13 = 0 then null else repeat('r', i % 9) end from generate_series(1000, 2999) i"
+    )
+    company.supply(rows.format("a", "true"))
+    company.supply(rows.format("b", "false"))
+    if after:
+        database.execute(after)
+    company.supply(rows.format("c", "true"))
+    ours = "'in_status', 'occupied_id', 'occupied_at'"
+    values = f"select id, (to_jsonb(t) - array[{ours}])::text from in_tables.in_thing t order by id"
+    kept = database.query(values)
+    migration = company.migrate()
+    assert database.query(values) == kept
+    assert database.query("select distinct in_status, occupied_id, occupied_at is null from in_tables.in_thing") == [("DONE", migration, False)]
+    database.execute("create extension amcheck")
+    assert database.query("select * from verify_heapam('in_tables.in_thing')") == []
+    assert database.query("select bt_index_check(indexrelid, true) from pg_index where indrelid = 'in_tables.in_thing'::regclass")
+
+
 def test_pages_without_room(company: Company) -> None:
     """New versions on other pages, which every index has to know."""
     company.database.execute("alter table in_tables.in_thing set (fillfactor = 100)")
