@@ -66,6 +66,7 @@ void Copy::write() {
   const char *const *names = columns_.data();
   std::size_t const count = columns_.size();
   call([&] {
+    PreventCommandIfReadOnly("COPY FROM");
     MemoryContext const context = AllocSetContextCreate(CurrentMemoryContext, "migrator copy", ALLOCSET_DEFAULT_SIZES);
     MemoryContext const old = MemoryContextSwitchTo(context);
     Relation const relation = table_openrv(makeRangeVar(const_cast<char *>(schema_), const_cast<char *>(table_), -1), RowExclusiveLock);

@@ -42,7 +42,8 @@ struct Target {
   MemoryContext context, caller;
 };
 
-Target begin(const char *schema, const char *table) {
+Target begin(const char *schema, const char *table, const char *command) {
+  PreventCommandIfReadOnly(command);
   Target target{};
   target.context = AllocSetContextCreate(CurrentMemoryContext, "migrator row writer", ALLOCSET_DEFAULT_SIZES);
   target.caller = MemoryContextSwitchTo(target.context);
@@ -119,7 +120,7 @@ bool RowWriter::update() {
   const char *const bytes = bytes_.data();
   std::size_t const column_count = columns_.size(), row_count = rows_.size();
   return call([&] {
-    Target const target = begin(schema_, table_);
+    Target const target = begin(schema_, table_, "UPDATE");
     CheckCmdReplicaIdentity(target.table, CMD_UPDATE);
     Attributes const attributes = find_attributes(target.table, names, column_count);
     TupleTableSlot *const old = table_slot_create(target.table, nullptr);
@@ -173,8 +174,19 @@ bool RowWriter::update() {
 
 void RowWriter::insert() {
   if (rows_.empty()) return;
-  if (serves(schema_, table_)) insert_directly();
+  if (serves(schema_, table_) && has_no_other_columns()) insert_directly();
   else copy();
+}
+
+bool RowWriter::has_no_other_columns() const {
+  std::size_t const count = columns_.size();
+  return call([&] {
+    Relation const relation = open(schema_, table_);
+    std::size_t found = 0;
+    for (int i = 0; i < RelationGetNumberOfAttributes(relation); i++) found += TupleDescAttr(RelationGetDescr(relation), i)->attisdropped ? 0 : 1;
+    table_close(relation, NoLock);
+    return found == count;
+  });
 }
 
 // As CopyFrom does it.
@@ -184,7 +196,7 @@ void RowWriter::insert_directly() const {
   const char *const bytes = bytes_.data();
   std::size_t const column_count = columns_.size(), row_count = rows_.size();
   call([&] {
-    Target const target = begin(schema_, table_);
+    Target const target = begin(schema_, table_, "INSERT");
     Attributes const attributes = find_attributes(target.table, names, column_count);
     TupleTableSlot *slots[k_portion];
     std::size_t const slot_count = std::min(row_count, k_portion);
@@ -221,7 +233,7 @@ void RowWriter::insert_directly() const {
   });
 }
 
-// For a table that has triggers and the like.
+// For a table that has triggers and the like, or columns of somebody else's, with their defaults.
 void RowWriter::copy() const {
   Copy rows(schema_, table_, columns_);
   std::string const now = call([] { return timestamptz_to_str(GetCurrentTransactionStartTimestamp()); });

@@ -36,7 +36,7 @@ public:
   // kept is locked and no more. False: one is not what was read any more; rows before it are written. Raises what
   // constraints and unique indexes raise. Only for a table that serves() is true of.
   bool update();
-  // Writes new rows. All columns that have defaults must be set. For any table; raises 23505 for what is there already.
+  // Writes new rows. For any table; raises 23505 for what is there already.
   void insert();
 
 private:
@@ -45,6 +45,7 @@ private:
     Kind kind;
     std::size_t offset;  // of a text or jsonb in bytes_, with its header
   };
+  bool has_no_other_columns() const;  // than those that are set: one may have a default
   void insert_directly() const;
   void copy() const;
   std::size_t begin_value();

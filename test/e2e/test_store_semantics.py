@@ -103,6 +103,32 @@ def test_triggers_of_others_fire(store: Store) -> None:
         "INSERT instance", "INSERT instance_unique", "INSERT seen_record", "UPDATE instance", "UPDATE instance", "UPDATE instance"]
 
 
+def test_columns_of_others_get_their_defaults(store: Store) -> None:
+    store.database.execute("alter table migrator.instance add column note text not null default 'x', add column n bigint generated always as identity")
+    store.database.execute("alter table migrator.instance add column gone text default 'x'")
+    store.database.execute("alter table migrator.instance drop column gone")
+    store.database.execute("alter table migrator.seen_record add column note text not null default 'y'")
+    assert store.apply(message("Person1", "p", Name="1", recordId="r")) == "inserted"
+    assert store.apply(message("Person1", "p", Name="2")) == "updated"
+    assert store.database.query("select note, n from migrator.instance") == [("x", 1)]
+    assert store.database.query("select note from migrator.seen_record") == [("y",)]
+
+
+def test_nothing_is_written_in_a_read_only_transaction(store: Store) -> None:
+    store.apply(message("Person1", "p", Name="1"))
+    before = store.content()
+    store.database.execute("set default_transaction_read_only = on")
+    for given in (message("Person1", "new", Name="1"), message("Person1", "p", Name="2")):
+        with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
+            store.apply(given)
+    store.database.execute("set default_transaction_read_only = off")
+    store.database.execute("create trigger watch before update on migrator.instance for each row execute function suppress_redundant_updates_trigger()")
+    store.database.execute("set default_transaction_read_only = on")
+    with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
+        store.apply(message("Person1", "new", Name="1"))
+    assert store.content() == before
+
+
 def test_generated_ids(store: Store) -> None:
     store.apply_all([message("Person1", f"p{i}", Name="n") for i in range(500)])
     ids = [row[0] for row in store.database.query("select id from migrator.instance")]
