@@ -27,6 +27,10 @@ std::string Error::detail() const {
   return data_ != nullptr && data_->detail != nullptr ? data_->detail : "";
 }
 
+std::string Error::constraint() const {
+  return data_ != nullptr && data_->constraint_name != nullptr ? data_->constraint_name : "";
+}
+
 std::string Error::public_message() const {
   std::string const code = sqlstate(), kind = code.substr(0, 2);
   bool const telling = kind == "22" || kind == "23" || kind == "44" || kind == "P0" || kind[0] > 'X' || (kind[0] >= 'I' && kind[0] <= 'O');

@@ -25,6 +25,7 @@ public:
   const char *what() const noexcept override;  // the message
   std::string sqlstate() const;
   std::string detail() const;
+  std::string constraint() const;  // or the index that it stands for; "": none
   // The message, unless it may quote values of a row (data exceptions, constraints, errors that user code raises):
   // then what is known without them. For logs and for readers who may not see the rows.
   std::string public_message() const;

@@ -9,6 +9,7 @@ extern "C" {
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/index.h"
 #include "executor/tuptable.h"
 #include "utils/fmgroids.h"
 }
@@ -96,8 +97,10 @@ Lookup::Lookup(const char *schema, const char *index, const std::vector<Cell> &p
     MemoryContext const old = MemoryContextSwitchTo(values);
     context_ = values;
     Finds result{static_cast<Found *>(palloc(64 * sizeof(Found))), 0, 64};
-    Relation const by = index_open(get_relname_relid(index, get_namespace_oid(schema, false)), AccessShareLock);
-    Relation const table = table_open(by->rd_index->indrelid, AccessShareLock);
+    // First the table, as everybody locks them: by then the index of that name may be another one.
+    Oid const schema_id = get_namespace_oid(schema, false);
+    Relation const table = table_open(IndexGetRelation(get_relname_relid(index, schema_id), false), AccessShareLock);
+    Relation const by = index_open(get_relname_relid(index, schema_id), AccessShareLock);
     AttrNumber wanted[k_most_columns];
     if (column_count > k_most_columns) elog(ERROR, "too many columns to look up");
     for (std::size_t i = 0; i < column_count; i++) {
@@ -120,8 +123,8 @@ Lookup::Lookup(const char *schema, const char *index, const std::vector<Cell> &p
     index_endscan(scan);
     ExecDropSingleTupleTableSlot(slot);
     PopActiveSnapshot();
-    table_close(table, AccessShareLock);
     index_close(by, AccessShareLock);
+    table_close(table, AccessShareLock);
     MemoryContextSwitchTo(old);
     return result;
   });

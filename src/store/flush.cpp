@@ -41,13 +41,32 @@ NewKeys new_keys(Workspace &workspace) {
   return keys;
 }
 
+// An externalId is an instance's own or a further one: two indexes, which do not know of each other.
+void compare_external_ids(const std::string &company, const NewKeys &keys) {
+  for (auto begin = keys.begin(); begin != keys.end();) {
+    const Bo *const bo = begin->key.bo;
+    std::vector<std::string_view> own, further;
+    for (; begin != keys.end() && begin->key.bo == bo; ++begin) {
+      if (begin->key.field != nullptr) continue;
+      if (begin->key.text != begin->instance->external_id) further.push_back(begin->key.text);
+      else if (begin->instance->is_named) own.push_back(begin->key.text);
+    }
+    auto const is_there = [&](const char *index, const std::vector<std::string_view> &texts) {
+      return !texts.empty() && !pg::Lookup("migrator", index, {company, bo->code}, texts, {}).matches().empty();
+    };
+    if (is_there("instance_alias_pkey", own) || is_there("instance_external_id", further)) met();
+  }
+}
+
 // Of two sessions, one that sets a link waiting and one that brings its target, the second to come here sees what the
-// first has written: nobody waits for what is there already.
-void meet(const std::string &company, Links &links, const NewKeys &keys) {
-  bool const exclusive = links.adds_waiting();
+// first has written: nobody waits for what is there already. The same of one that makes an externalId an alias and one that
+// brings an instance with it.
+void meet(const std::string &company, const Workspace &workspace, Links &links, const NewKeys &keys) {
+  bool const waits = links.adds_waiting(), exclusive = waits || !workspace.aliases().empty();
   if (!exclusive && keys.empty()) return;
   run(std::string("select pg_advisory_xact_lock") + (exclusive ? "" : "_shared") + "(hashtextextended('migrator:references ' || $1, 0))::text", company, {});
-  if (exclusive) links.look_again();
+  compare_external_ids(company, keys);
+  if (waits) links.look_again();
 }
 
 void date(const std::string &company, const Column &ids) {
@@ -64,7 +83,7 @@ void resolve(const std::string &company, Workspace &workspace, const NewKeys &ke
     std::vector<std::string_view> texts;
     for (auto key = begin; key != end; ++key) texts.push_back(key->key.text);
     pg::Cell const to_field = field == nullptr ? pg::Cell() : pg::Cell(field->code);
-      pg::Lookup const waiting("in_migration", "boi_reference_target", {company, bo->code, to_field}, texts, {});
+    pg::Lookup const waiting("in_migration", "boi_reference_target", {company, bo->code, to_field}, texts, {});
     Column values, ids;
     for (std::size_t i = 0; i < waiting.matches().size(); i++) {
       std::size_t const key = waiting.matches()[i].key;
@@ -280,7 +299,7 @@ void flush(const std::string &company, Workspace &workspace, Links &links, const
   links.mark_owners();
   write_known(company, workspace, by_statement);
   NewKeys const keys = new_keys(workspace);
-  meet(company, links, keys);
+  meet(company, workspace, links, keys);
   Links::Difference gone, come;
   links.differences(gone, come);
   links.mark_owners();

@@ -11,10 +11,12 @@ namespace migrator::store {
 
 using Column = pg::TextArray;  // a parameter of many values: text[]
 
+// Each throws Error 40001 if a row is there by now, by an index of ours. Other unique indexes raise pg::Error.
 // $1 is the company; $2, $3 … are the parameters.
 pg::Answer run(const std::string &sql, const std::string &company, std::initializer_list<pg::Parameter> parameters);
-// Write new rows, and known ones. Throw Error 40001 if a row exists by now, or is not what was read: another session was faster.
-void insert(pg::RowWriter &rows);
-void update(pg::RowWriter &rows);
+void insert(pg::RowWriter &rows);  // new rows
+void update(pg::RowWriter &rows);  // known ones; Error 40001 also if one is not what was read
+// Throws Error 40001: another session was faster.
+[[noreturn]] void met();
 
 }  // namespace migrator::store

@@ -85,6 +85,7 @@ Instance &Workspace::create(std::string id, const Bo &bo, std::string_view exter
   undo_.push_back([this, &instance] { by_id_.erase(instance.id); });
   if (!external_id.empty()) {
     instance.external_id = external_id;
+    instance.is_named = true;
     set_external(external_id, instance);
     undo_.push_back([this, &instance] { by_external_.erase({instance.bo, nullptr, instance.external_id}); });
   }
@@ -140,7 +141,11 @@ void Workspace::set_field(Instance &instance, const Field &field, std::optional<
 void Workspace::add_external(Instance &instance, std::string_view external_id) {
   if (instance.external_id.empty() && instance.is_loaded) {
     instance.external_id = external_id;
-    undo_.push_back([&instance] { instance.external_id.clear(); });
+    instance.is_named = true;
+    undo_.push_back([&instance] {
+      instance.external_id.clear();
+      instance.is_named = false;
+    });
     mark_changed(instance);
   } else {
     aliases_.push_back({instance.bo, external_id, &instance});

@@ -36,6 +36,7 @@ struct Instance {
   bool is_touched = false;   // a message was applied to it
   bool has_new_links = false;
   bool is_dated = false;     // updated_at is written
+  bool is_named = false;     // its externalId is new
 
   std::optional<std::string_view> value(std::string_view code) const;
 };

@@ -114,6 +114,15 @@ def test_columns_of_others_get_their_defaults(store: Store) -> None:
     assert store.database.query("select note from migrator.seen_record") == [("y",)]
 
 
+def test_an_index_of_others_refuses_a_message_for_good(store: Store) -> None:
+    """It is no meeting with another session, which would be tried again and again."""
+    store.database.execute("create unique index mine on migrator.instance ((fields ->> 'Name'))")
+    store.apply_all([message("Person1", "p", Name="1"), message("Person1", "q", Name="2")])
+    for given in (message("Person1", "new", Name="1"), message("Person1", "q", Name="1")):
+        with pytest.raises(psycopg2.errors.UniqueViolation, match='"mine"'):
+            store.apply(given)
+
+
 def test_nothing_is_written_in_a_read_only_transaction(store: Store) -> None:
     store.apply(message("Person1", "p", Name="1"))
     before = store.content()
