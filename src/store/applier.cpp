@@ -71,7 +71,9 @@ struct Applier::Cache {
 
 const Structure &Applier::Cache::current(const std::string &company) {
   run("select pg_advisory_xact_lock_shared(hashtextextended('migrator:structure ' || $1, 0))::text", company, {});
-  std::string now(*run("select last_value::text || is_called::text from migrator.structure_version where $1 is not null", company, {})[0][0]);
+  std::string now(*run("select concat_ws(' ', last_value, is_called, current_setting('in_migration.structure_change', true)) "
+                       "from migrator.structure_version where $1 is not null",
+                       company, {})[0][0]);
   if (structure == nullptr || now != version) {
     structure = Structure::load(company);
     version = std::move(now);

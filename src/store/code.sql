@@ -227,8 +227,9 @@ create or replace function migrator.structure_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+  -- The setting goes back with a rollback, and so tells a structure that was cached before it.
   perform pg_advisory_xact_lock(hashtextextended('migrator:structure ' || coalesce(old.company, new.company), 0)),
-          nextval('migrator.structure_version');
+          set_config('in_migration.structure_change', nextval('migrator.structure_version')::text, true);
   return coalesce(new, old);
 end
 $$;

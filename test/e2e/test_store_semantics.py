@@ -138,6 +138,28 @@ def test_nothing_is_written_in_a_read_only_transaction(store: Store) -> None:
     assert store.content() == before
 
 
+def test_a_structure_that_was_rolled_back_is_forgotten(store: Store) -> None:
+    def apply(**fields: str) -> str:
+        return store.apply(message("Person1", "p", **fields))
+
+    execute = store.database.execute
+    execute("begin")
+    execute("insert into migrator.field (company, bo, code, type) values ('greetgo', 'Person1', 'One', 'text')")
+    assert apply(One="1") == "inserted"
+    execute("savepoint two")
+    execute("insert into migrator.field (company, bo, code, type) values ('greetgo', 'Person1', 'Two', 'text')")
+    assert apply(Two="2") == "updated"
+    execute("rollback to two")
+    execute("savepoint two")
+    with pytest.raises(psycopg2.errors.UndefinedObject, match='"Two"'):
+        apply(Two="2")
+    execute("rollback to two")
+    assert apply(One="2") == "updated"
+    execute("rollback")
+    with pytest.raises(psycopg2.errors.UndefinedObject, match='"One"'):
+        apply(One="1")
+
+
 def test_generated_ids(store: Store) -> None:
     store.apply_all([message("Person1", f"p{i}", Name="n") for i in range(500)])
     ids = [row[0] for row in store.database.query("select id from migrator.instance")]
