@@ -18,6 +18,12 @@ namespace {
 
 std::string_view unread;  // of the rows that are being written: COPY asks for them without an argument
 
+struct Reading {  // triggers on the table may write others meanwhile
+  std::string_view outer;
+  explicit Reading(std::string_view rows) : outer(std::exchange(unread, rows)) {}
+  ~Reading() { unread = outer; }
+};
+
 int read_text(void *target, int, int most) {
   std::size_t const size = std::min(unread.size(), static_cast<std::size_t>(most));
   memcpy(target, unread.data(), size);
@@ -62,7 +68,7 @@ void Copy::add_null() {
 
 void Copy::write() {
   if (text_.empty()) return;
-  unread = text_;
+  Reading const reading(text_);
   const char *const *names = columns_.data();
   std::size_t const count = columns_.size();
   call([&] {

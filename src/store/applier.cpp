@@ -63,13 +63,14 @@ std::vector<Record> records_of(std::vector<Item> &items) {
 
 struct Applier::Cache {
   std::string version;
-  std::unique_ptr<const Structure> structure;
+  std::shared_ptr<const Structure> structure;
 
-  // Takes a lock that keeps the structure as it is until the end of the transaction.
-  const Structure &current(const std::string &company);
+  // Takes a lock that keeps the structure as it is until the end of the transaction. Triggers on tables of the store may
+  // change it all the same, and have it loaded again.
+  std::shared_ptr<const Structure> current(const std::string &company);
 };
 
-const Structure &Applier::Cache::current(const std::string &company) {
+std::shared_ptr<const Structure> Applier::Cache::current(const std::string &company) {
   run("select pg_advisory_xact_lock_shared(hashtextextended('migrator:structure ' || $1, 0))::text", company, {});
   std::string now(*run("select concat_ws(' ', last_value, is_called, current_setting('in_migration.structure_change', true)) "
                        "from migrator.structure_version where $1 is not null",
@@ -78,7 +79,7 @@ const Structure &Applier::Cache::current(const std::string &company) {
     structure = Structure::load(company);
     version = std::move(now);
   }
-  return *structure;
+  return structure;
 }
 
 const char *name_of(Outcome outcome) noexcept {
@@ -116,7 +117,8 @@ std::vector<Verdict> Applier::apply(std::span<const std::string_view> messages) 
 
 std::vector<Verdict> Applier::apply(std::span<const std::string_view> messages, Reading reading) {
   pg::IndexScans const index_scans;
-  const Structure &structure = cache_->current(company_);
+  std::shared_ptr<const Structure> const current = cache_->current(company_);
+  const Structure &structure = *current;
   std::vector<Verdict> verdicts(messages.size());
   std::vector<Item> items(messages.size());
   auto const attempt = [&](std::size_t i, auto &&body) {

@@ -9,15 +9,16 @@
 namespace pg = migrator::pg;
 namespace store = migrator::store;
 
-// The one of this session: the structure of the company that was asked for last is kept.
-static store::Applier &applier_of(const std::string &company) {
+// The one of this session: the structure of the company that was asked for last is kept. While it applies, a trigger on a
+// table of the store may ask for another one.
+static std::shared_ptr<store::Applier> applier_of(const std::string &company) {
   static std::string current;
-  static std::unique_ptr<store::Applier> applier;
+  static std::shared_ptr<store::Applier> applier;
   if (applier == nullptr || current != company) {
-    applier = std::make_unique<store::Applier>(company);
+    applier = std::make_shared<store::Applier>(company);
     current = company;
   }
-  return *applier;
+  return applier;
 }
 
 MIGRATOR_FUNCTION(migrator_apply_boi_input) {
@@ -27,7 +28,7 @@ MIGRATOR_FUNCTION(migrator_apply_boi_input) {
   store::Verdict verdict;
   {
     pg::Spi spi;  // what it allocates goes with it: the result must come after it
-    verdict = applier_of(pg::to_utf8(arguments.text(0))).apply(messages).front();
+    verdict = applier_of(pg::to_utf8(arguments.text(0)))->apply(messages).front();
   }
   if (verdict.failure)
     throw migrator::Error(verdict.failure->sqlstate.c_str(), pg::from_utf8(verdict.failure->reason))
@@ -45,7 +46,7 @@ MIGRATOR_FUNCTION(migrator_apply_boi_inputs) {
   std::vector<store::Verdict> verdicts;
   {
     pg::Spi spi;
-    verdicts = applier_of(pg::to_utf8(arguments.text(0))).apply(views);
+    verdicts = applier_of(pg::to_utf8(arguments.text(0)))->apply(views);
   }
   std::size_t n = 0;
   for (const store::Verdict &verdict : verdicts) {

@@ -103,6 +103,33 @@ def test_triggers_of_others_fire(store: Store) -> None:
         "INSERT instance", "INSERT instance_unique", "INSERT seen_record", "UPDATE instance", "UPDATE instance", "UPDATE instance"]
 
 
+def test_triggers_of_others_may_apply_messages(store: Store) -> None:
+    """While a batch of thousands is written: to another company, and to this one with another structure."""
+    other = document(bo("Person1", field("Name")), company="other") | {"company": {"code": "other", "name": "Other", "in_schema": "in_other"}}
+    store.database.execute("select migrator.load_structure(%s)", json.dumps(other))
+    store.database.execute("""
+        create function copy_to(company text, new migrator.instance, external_id text, field text) returns text language sql as $$
+          select migrator.apply_boi_input(company, jsonb_build_object('boCode', 'Person1', 'externalId', external_id,
+            'fields', jsonb_build_array(jsonb_build_object('code', field, 'apiValue', new.fields -> 'Name')))) $$;
+        create function follow() returns trigger language plpgsql as $$
+        begin
+          if new.company = 'greetgo' and new.external_id like 'p%' then
+            if new.external_id ~ '^p(0|.*00)$' then
+              insert into migrator.field (company, bo, code, type) values ('greetgo', 'Person1', 'Of ' || new.external_id, 'text') on conflict do nothing;
+              perform public.copy_to('greetgo', new, 'like ' || new.external_id, 'Of ' || new.external_id);
+            end if;
+            perform public.copy_to('other', new, new.external_id, 'Name');
+          end if;
+          return new;
+        end $$;
+        create trigger follow before insert or update on migrator.instance for each row execute function follow()""")
+    for name, verdict in (("one" * 50, "inserted"), ("two", "updated")):
+        assert set(store.apply_all([message("Person1", f"p{n}", Name=name, IIN=str(n)) for n in range(2000)])) == {verdict}
+        counted = "select company, count(*), count(*) filter (where %s in (select value from jsonb_each_text(fields))) from migrator.instance group by 1 order by 1"
+        assert store.database.query(counted, name) == [("greetgo", 2020, 2020), ("other", 2000, 2000)]
+    assert store.database.query("select bo, field, count(*) from migrator.instance_unique group by 1, 2") == [("Person1", "IIN", 2000)]
+
+
 def test_columns_of_others_get_their_defaults(store: Store) -> None:
     store.database.execute("alter table migrator.instance add column note text not null default 'x', add column n bigint generated always as identity")
     store.database.execute("alter table migrator.instance add column gone text default 'x'")
