@@ -90,6 +90,7 @@ create table in_migration.boi_reference (
   created_at timestamp with time zone not null default pg_catalog.now(),
   resolved_at timestamp with time zone
 );
+alter table in_migration.boi_reference replica identity full;  -- or a publication of all tables would forbid to change it
 create unique index boi_reference_once on in_migration.boi_reference
   (company, owner_id, field_code, to_bo, to_field, value) nulls not distinct where resolved_at is null;
 create index boi_reference_target on in_migration.boi_reference (company, to_bo, to_field, value) where resolved_at is null;

@@ -187,6 +187,17 @@ def test_a_structure_that_was_rolled_back_is_forgotten(store: Store) -> None:
         apply(One="1")
 
 
+def test_everything_may_be_published(store: Store) -> None:
+    """Rows of every table of the store can be changed where a publication wants to tell of it."""
+    store.database.execute("create publication everything for all tables")
+    store.apply(message("Person1", "p", [nested("Friend", message("Person1", "a")), nested("Friend", message("Person1", "b"))], IIN="1", recordId="r"))
+    store.apply_all([message("Person1", "a", Name="n"), message("Person1", "q", IIN="1"), message("Person1", "p", IIN="2")])
+    store.apply_all([message("Person1", "p", [{"fieldCode": "Friend", "apiValue": None}])])
+    assert store.links("Person1", "p", "Friend") == set() == store.waiting()
+    assert store.database.value("select migrator.forget_references('greetgo')") == 1
+    assert store.database.value("select migrator.forget_records('greetgo', '-1 s')") == 1
+
+
 def test_generated_ids(store: Store) -> None:
     store.apply_all([message("Person1", f"p{i}", Name="n") for i in range(500)])
     ids = [row[0] for row in store.database.query("select id from migrator.instance")]
