@@ -66,6 +66,13 @@ def test_fields_are_what_postgresql_would_make_of_their_text(database: Database)
                                    codes[:count], owner)[0][0]
             assert found == list(values.values())
     assert database.value("select bool_and(fields = fields::text::jsonb and fields::text = fields::text::jsonb::text) from migrator.instance")
+    # To the byte; but for values so long that they stand elsewhere.
+    database.execute("create extension pageinspect")
+    for table, fields in (("ours", "fields"), ("theirs", "fields::text::jsonb")):
+        database.execute(f"create table {table} as select {fields} as fields, bo, external_id from migrator.instance where length(fields::text) < 100000")
+    stored = "(select t_attrs[3] as owner, t_attrs[1] as fields from generate_series(0, pg_relation_size('{0}') / 8192 - 1) page, heap_page_item_attrs(get_raw_page('{0}', page::int), '{0}')) {0}"
+    rows = database.query(f"select count(*), count(*) filter (where ours.fields = theirs.fields) from {stored.format('ours')} join {stored.format('theirs')} using (owner)")
+    assert rows == [(7, 7)]
 
 
 def test_a_store_in_another_encoding(cluster: Cluster) -> None:
