@@ -36,8 +36,64 @@ def test_consuming_again_at_once(consumption: Consumption, make_topic: Callable[
     consumption.produce(topic, range(10))
     consumption.database.execute("call migrator.consume(%s)", CODE)
     consumption.wait_for_workers("supervisor", 0)
-    id = consumption.database.value("select id from migrator.in_consumption")
+    id, starting_at = consumption.database.query("select id, starting_at from migrator.in_consumption")[0]
+    assert starting_at is None, "a supervisor that ends says so"
     assert consumption.database.value("select migrator.start_supervisor(%s)", id) == "started"
+
+
+def test_a_consumer_of_before_is_waited_for(consumption: Consumption, make_topic: Callable[..., str]) -> None:
+    """It may live longer than its supervisor: as long as it has its place, the next supervisor starts nobody for that."""
+    topic = make_topic(1)
+    consumption.subscribe(topic)
+    consumption.produce(topic, range(10))
+    database, cluster = consumption.database, consumption.cluster
+    database.execute("select pg_advisory_lock(hashtextextended('migrator:consumer ' || id || '/1', 0)) from migrator.consumption_of(%s)", CODE)
+    cluster.psql("alter system set log_min_messages = debug1; select pg_reload_conf()")
+    try:
+        wait_until(lambda: cluster.psql("show log_min_messages") == "debug1", 10, "the server tells which workers it starts")
+        before = len(cluster.log)
+
+        def started(what: str) -> int:
+            return cluster.log[before:].count(f'starting background worker process "migrator {what}')
+
+        consumption.call("start_consumers")
+        wait_until(lambda: [worker for *_, worker in consumption.partitions()] == [1], 30, "the partition is given to the first consumer")
+        for _ in range(2):  # the supervisor looks several times between two heartbeats
+            beat = database.value("select heartbeat_at from migrator.in_consumption")
+            wait_until(lambda: database.value("select heartbeat_at from migrator.in_consumption") != beat, 10, "a heartbeat")
+        assert (started("supervisor"), started("consumer"), consumption.instances()) == (1, 0, 0)
+        database.execute("select pg_advisory_unlock_all()")
+        consumption.wait_for_instances(10)
+        assert started("consumer") == 1
+    finally:
+        cluster.psql("alter system reset log_min_messages; select pg_reload_conf()")
+
+
+def test_wanted_again_while_the_supervisor_ends(consumption: Consumption, make_topic: Callable[..., str]) -> None:
+    topic = make_topic(1)
+    consumption.subscribe(topic)
+    consumption.call("start_consumers")
+    [supervisor] = consumption.wait_for_workers("supervisor", 1)
+    database = consumption.database
+    with database.connect() as stopping, database.connect() as starting, stopping.cursor() as stop, starting.cursor() as start:
+        stop.execute("select pg_backend_pid(), migrator.stop_consumers(%s)", [CODE])
+        [(pid, _)] = stop.fetchall()
+        # The row goes from hand to hand: the supervisor finds that it is to end, and can not yet say so.
+        waiting = threading.Thread(target=start.execute, args=["select from migrator.in_consumption for update"])
+        waiting.start()
+        wait_until(lambda: database.value("select count(*) from pg_stat_activity where %s = any (pg_blocking_pids(pid)) and query like '%%for update'", pid) == 1, 10, "it waits")
+        stopping.commit()
+        waiting.join()
+        blocked = "select count(*) from pg_locks where pid = %s and not granted"
+        wait_until(lambda: database.value(blocked, supervisor) == 1, 10, "the supervisor is about to end")
+        start.execute("select migrator.start_consumers(%s)", [CODE])
+        assert start.fetchone() == ('started: consumption of company "eater"',)
+        starting.commit()
+    stopping.close()
+    starting.close()
+    consumption.produce(topic, range(10))
+    consumption.wait_for_instances(10)
+    assert consumption.workers("supervisor") == [supervisor]
 
 
 def test_what_is_missing_is_said(consumption: Consumption) -> None:
