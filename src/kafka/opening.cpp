@@ -52,10 +52,14 @@ Opening open(const wire::Open &request, const Deadline &deadline) {
   wire::Opened &opened = result.opened;
   opened.marker_low = marks.low;
   opened.marker_high = marks.high;
-  Markers const markers = find_markers(reader, request.marker_topic, request.marker_partition, request.next_marker_offset, marks,
+  Markers const markers = find_markers(reader, request.marker_topic, request.marker_partition, request.marker_offset, marks,
                                        request.transactional_id, request.wanted, deadline);
   opened.last = markers.newest;
   opened.wanted = markers.wanted;
+  if (!opened.last && !request.first_marker.empty() && !too_early) {
+    opened.last = result.producer->commit_first_marker(request.first_marker, deadline);
+    opened.marker_high = opened.last->offset + 1;
+  }
   MIGRATOR_FAILPOINT("recovery_read");
   if (too_early) result.producer->initialise(deadline);
   opened.used = used_partitions(result.producer->client(), request.marker_topic, partitions, deadline);

@@ -57,7 +57,7 @@ void Producer::initialise(const Deadline &deadline) {
   }
 }
 
-void Producer::begin() {
+void Producer::begin_transaction() {
   marker_offset_.reset();
   enqueued_ = 0;
   aborting_ = false;
@@ -68,6 +68,10 @@ void Producer::begin() {
   taint_.begin();
   ErrorPtr const error(rd_kafka_begin_transaction(client_.get()));
   if (error) throw failure(client_.get(), error.get(), "beginning a transaction");
+}
+
+void Producer::begin() {
+  begin_transaction();
   MIGRATOR_FAILPOINT("after_begin");
 }
 
@@ -146,18 +150,35 @@ Failure Producer::error() const {
   return failure(first_error_, doing);
 }
 
+// Returns when everything of the transaction is acknowledged.
+void Producer::send_marker(const std::string &marker, const Deadline &deadline) {
+  if (!failed()) enqueue(marker_topic_.get(), marker_partition_, transactional_id_, marker, k_marker_tag, deadline);
+  settle(deadline);
+  if (failed()) throw error();
+  if (!marker_offset_) throw failure(RD_KAFKA_RESP_ERR__INCONSISTENT, "publishing", "the marker was not reported as delivered");
+}
+
+void Producer::commit_transaction(const Deadline &deadline) {
+  ErrorPtr const problem(rd_kafka_commit_transaction(client_.get(), std::max(deadline.left_ms(), 1)));
+  if (problem && !MIGRATOR_MUTATION("any_answer_commits")) throw client_.explain(problem.get(), "committing a transaction");
+}
+
+wire::Marker Producer::commit_first_marker(const std::string &marker, const Deadline &deadline) {
+  begin_transaction();
+  send_marker(marker, deadline);
+  commit_transaction(deadline);
+  if (taint_.end()) throw failure(RD_KAFKA_RESP_ERR__TIMED_OUT, "committing a transaction", "it was asked for twice");
+  return {*marker_offset_, marker};
+}
+
 wire::Committed Producer::commit(const std::string &marker, const Deadline &deadline) {
   if (MIGRATOR_MUTATION("marker_outside")) {
     settle(deadline);
     ErrorPtr const rows(rd_kafka_commit_transaction(client_.get(), deadline.left_ms())), next(rd_kafka_begin_transaction(client_.get()));
   }
-  if (!failed()) enqueue(marker_topic_.get(), marker_partition_, transactional_id_, marker, k_marker_tag, deadline);
-  settle(deadline);
-  if (failed()) throw error();
-  if (!marker_offset_) throw failure(RD_KAFKA_RESP_ERR__INCONSISTENT, "publishing", "the marker was not reported as delivered");
+  send_marker(marker, deadline);
   MIGRATOR_FAILPOINT("after_marker");
-  ErrorPtr const problem(rd_kafka_commit_transaction(client_.get(), std::max(deadline.left_ms(), 1)));
-  if (problem && !MIGRATOR_MUTATION("any_answer_commits")) throw client_.explain(problem.get(), "committing a transaction");
+  commit_transaction(deadline);
   MIGRATOR_FAILPOINT("before_answer");
   return {.marker_offset = *marker_offset_, .tainted = taint_.end()};
 }

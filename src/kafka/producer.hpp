@@ -41,6 +41,9 @@ public:
   void add(const wire::Message &message, std::uint32_t position, const Deadline &deadline);
   void serve() noexcept { client_.poll(); }
   wire::Committed commit(const std::string &marker, const Deadline &deadline);
+  // A transaction of its own, with nothing but this marker. Throws Failure, also when it may still be under way: the producer must
+  // be destroyed then.
+  wire::Marker commit_first_marker(const std::string &marker, const Deadline &deadline);
   // Waits until each message is delivered or one has failed. Without failed(), all are delivered.
   void settle(const Deadline &deadline);
   void abort(const Deadline &deadline);
@@ -53,6 +56,9 @@ public:
   const std::vector<std::uint32_t> &delivered() const noexcept { return delivered_; }
 
 private:
+  void begin_transaction();
+  void send_marker(const std::string &marker, const Deadline &deadline);
+  void commit_transaction(const Deadline &deadline);
   void delivered(const rd_kafka_message_t &message) noexcept override;
   bool enqueue(rd_kafka_topic_t *topic, std::int32_t partition, std::string_view key, std::string_view value,
                std::uint64_t tag, const Deadline &deadline);

@@ -222,13 +222,9 @@ begin
   delete from in_migration.log where id in (select id from in_migration.log where at < oldest order by at limit row_limit);
   get diagnostics touched = row_count;
   removed := removed + touched;
-  -- Chunks are what a marker in Kafka is compared with: those that are not settled, and the newest of each slot, stay.
   delete from migrator.chunk where id in (
     select c.id from migrator.chunk c
-    where c.finished_at < oldest
-      and (c.marker_offset is null
-           or exists (select from migrator.chunk n where n.server = c.server and n.slot = c.slot and n.marker_offset > c.marker_offset))
-      and not exists (select from migrator.migration m where m.id = c.migration_id and m.state = 'RUNNING')
+    where c.finished_at < oldest and not exists (select from migrator.migration m where m.id = c.migration_id and m.state = 'RUNNING')
     order by c.finished_at limit row_limit);
   get diagnostics touched = row_count;
   return removed + touched;

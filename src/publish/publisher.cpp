@@ -119,7 +119,7 @@ bool Publisher::step(Stage stage) {
   if (!migration::published(stage)) return false;
   if (settle_a_slot()) return true;
   if (client_ == nullptr) return false;  // another publisher still settles what an earlier run left behind
-  if (std::optional<Chunk> const chunk = claimed_chunk()) {
+  if (std::optional<Chunk> chunk = claimed_chunk()) {
     if (chunk->migration != run_.id()) {  // taken up between two looks; its own run goes on with it
       close();
       return true;
@@ -133,6 +133,9 @@ bool Publisher::step(Stage stage) {
       source = make_source(chunk->kind, context(*table, limit(*table)));
       batch_.clear();
       source->read_again(*chunk, batch_);
+      bool const fewer = pg::execute("update migrator.chunk set rows = $2::bigint where id = $1::uuid and rows <> $2::bigint",
+                                     {chunk->id, number(batch_.messages.count())}).processed > 0;
+      if (fewer) renew_id(*chunk);
       transaction.commit();
     }
     publish(*chunk, *source);
@@ -240,7 +243,7 @@ bool Publisher::claim(Stage stage) {
 
 // The chunk is claimed, its messages are in the batch. On return it is DONE; every other outcome is thrown, and
 // then what Kafka decided is asked by recovery.
-void Publisher::publish(const Chunk &chunk, Source &source) {
+void Publisher::publish(Chunk &chunk, Source &source) {
   if (batch_.keys.size() == 0) {  // everything was changed or deleted since the claim
     pg::Transaction transaction;
     finish(transaction, run_.layout(), chunk, source, {});
@@ -302,16 +305,21 @@ void Publisher::finish(pg::Transaction &transaction, const migration::Layout &la
               "marker_offset = nullif($3::bigint, -1), publishing = $4::interval, writing = writing + $5::interval, finished_at = clock_timestamp() where id = $1::uuid and state = 'CLAIMED'",
               {chunk.id, number(done), number(published.marker_offset),
                published.time ? pg::Text(interval(*published.time)) : pg::Text(), interval(since(start))});
-  pg::execute("update migrator.slot set next_marker_offset = greatest(next_marker_offset, $3::bigint + 1) "
-              "where server = $1 and slot = $2::integer",
-              {run_.layout().server, number(slot_), number(published.marker_offset)});
+  if (published.marker_offset >= 0) note_marker(published.marker_offset, chunk.id);
   migration::count_rows(layout, chunk.task, done, 0, 0);
   MIGRATOR_FAILPOINT("inside_finish");
   transaction.commit();
 }
 
+// In the current transaction. A marker stands for the rows that its chunk had when it got its id: a backup made before would
+// take it for the marker of all of them.
+void Publisher::renew_id(Chunk &chunk) const {
+  if (MIGRATOR_MUTATION("chunk_keeps_its_id")) return;
+  chunk.id = pg::execute("update migrator.chunk set id = gen_random_uuid() where id = $1::uuid returning id", {chunk.id}).text();
+}
+
 // Rows that the broker refuses for what they are.
-void Publisher::refuse(const Chunk &chunk, Source &source, const wire::Failed &failed) {
+void Publisher::refuse(Chunk &chunk, Source &source, const wire::Failed &failed) {
   std::vector<Refusal> refusals;
   for (std::uint32_t culprit : failed.culprits) {
     if (culprit >= batch_.keys.size()) throw Error(sqlstate::internal, "the Kafka client process names a message that does not exist");
@@ -322,6 +330,7 @@ void Publisher::refuse(const Chunk &chunk, Source &source, const wire::Failed &f
   auto const count = static_cast<std::int64_t>(refusals.size());
   pg::execute("update migrator.chunk set rows = rows - $2::bigint, rows_failed = rows_failed + $2::bigint where id = $1::uuid",
               {chunk.id, number(count)});
+  renew_id(chunk);
   migration::count_rows(run_.layout(), chunk.task, 0, count, 0);
   transaction.commit();
 }

@@ -36,12 +36,14 @@ private:
   void open(int slot);
   void close();
   void recover(const wire::Opened &opened);
+  void note_marker(std::int64_t offset, const std::string &chunk) const;
   void remember(const std::vector<std::uint32_t> &used) const;
-  void publish(const Chunk &chunk, Source &source);
+  void publish(Chunk &chunk, Source &source);
   void finish(pg::Transaction &transaction, const migration::Layout &layout, const Chunk &chunk, Source &source,
               Published published);
   void settle_chunk(const Chunk &chunk, std::optional<std::int64_t> marker_offset);
-  void refuse(const Chunk &chunk, Source &source, const wire::Failed &failed);
+  void renew_id(Chunk &chunk) const;
+  void refuse(Chunk &chunk, Source &source, const wire::Failed &failed);
   std::optional<Chunk> claimed_chunk();
   std::optional<Chunk> claimed_chunk_here() const;
   bool claim(migration::Stage stage);

@@ -124,13 +124,15 @@ void Publisher::open(int slot) {
     }
     pg::execute("insert into migrator.slot (server, slot) values ($1, $2::integer) on conflict do nothing", {run_.layout().server, number(slot)});
     pg::Result const row = pg::execute(
-        "update migrator.slot set restarts = restarts + 1 where server = $1 and slot = $2::integer "
-        "returning next_marker_offset, migrator.transactional_id(server, slot), migrator.marker_topic()",
+        "update migrator.slot set restarts = restarts + 1, last_marker = coalesce(last_marker, gen_random_uuid()) where server = $1 and slot = $2::integer "
+        "returning greatest(next_marker_offset - 1, 0), migrator.transactional_id(server, slot), migrator.marker_topic(), "
+        "case when next_marker_offset = 0 then jsonb_build_object('v', 1, 'chunk', last_marker, 'kind', 'FIRST')::text else '' end",
         {run_.layout().server, number(slot)});
     request.properties = server::properties(run_.layout().server);
-    request.next_marker_offset = row.bigint(0);
+    request.marker_offset = row.bigint(0);
     request.transactional_id = row.text(1);
     request.marker_topic = row.text(2);
+    if (!MIGRATOR_MUTATION("no_first_marker")) request.first_marker = row.text(3);
     if (std::optional<Chunk> const claimed = claimed_chunk_here()) request.wanted = claimed->id;
     transaction.commit();
   }
@@ -149,30 +151,30 @@ void Publisher::open(int slot) {
 // After init_transactions nothing of the past can change any more: what the marker says is final.
 void Publisher::recover(const wire::Opened &opened) {
   topic_info_ = opened.topics;
-  std::string cluster, chunk;
+  std::string cluster, last, chunk;
   std::int64_t next = 0, accepted = -1;
-  bool known = false;
   std::optional<Chunk> claimed;
   {
     pg::Transaction transaction;
-    pg::Result const slot = pg::execute("select coalesce(cluster_id, ''), next_marker_offset, coalesce(accepted_offset, -1) from migrator.slot "
+    pg::Result const slot = pg::execute("select coalesce(cluster_id, ''), next_marker_offset, coalesce(accepted_offset, -1), last_marker from migrator.slot "
                                         "where server = $1 and slot = $2::integer", {run_.layout().server, number(slot_)});
     cluster = slot.text(0);
     next = slot.bigint(1);
     accepted = slot.bigint(2);
-    if (opened.last) {
-      chunk = chunk_of(opened.last->value);
-      known = pg::execute("select from migrator.chunk where id = nullif($1, '')::uuid and server = $2 and slot = $3::integer",
-                          {chunk, run_.layout().server, number(slot_)}).processed > 0;
-    }
+    last = slot.text(3);
     claimed = claimed_chunk_here();
     transaction.commit();
   }
   if (!cluster.empty() && cluster != opened.cluster_id)
     stop_in_doubt("server \"" + run_.layout().server + "\" leads to another Kafka cluster (" + opened.cluster_id + ") than before (" + cluster + ")", std::nullopt);
-  if (opened.marker_high < next && !MIGRATOR_MUTATION("lost_markers_pass"))
-    stop_in_doubt("the marker topic was truncated or made anew: it ends at " + number(opened.marker_high) + ", expected at least " + number(next), std::nullopt);
-  if (opened.last && !known && opened.last->offset > accepted && !MIGRATOR_MUTATION("unknown_marker_passes"))
+  if (opened.last) chunk = chunk_of(opened.last->value);
+  // What was the newest marker must be so still, unless the chunk on its way has one by now.
+  bool const unchanged = opened.last ? chunk == last && (next == 0 || opened.last->offset == next - 1) : next == 0;
+  bool const ours = opened.last && claimed && chunk == claimed->id;
+  if (!opened.last && !unchanged && !MIGRATOR_MUTATION("lost_markers_pass"))
+    stop_in_doubt("the marker topic was truncated or made anew: partition " + number(slot_) + " ends at " + number(opened.marker_high) +
+                      " and has no marker of ours any more, expected one at " + number(next - 1), std::nullopt);
+  if (opened.last && !unchanged && !ours && opened.last->offset > accepted && !MIGRATOR_MUTATION("unknown_marker_passes"))
     stop_in_doubt("Kafka holds a marker of chunk " + chunk + " (slot " + number(slot_) + ", offset " + number(opened.last->offset) +
                       ") that this database does not know: it was restored from a backup, or another one publishes under its name",
                   opened.last->offset);
@@ -184,11 +186,18 @@ void Publisher::recover(const wire::Opened &opened) {
   if (claimed) settle_chunk(*claimed, found ? std::optional(found->offset) : std::nullopt);
   remember(opened.used);
   pg::Transaction transaction;
-  pg::execute("update migrator.slot set cluster_id = $3, recovered_for = greatest(recovered_for, $4::bigint), recovered_at = clock_timestamp(), server_start = pg_postmaster_start_time(), next_marker_offset = greatest(next_marker_offset, $5::bigint) "
+  pg::execute("update migrator.slot set cluster_id = $3, recovered_for = greatest(recovered_for, $4::bigint), recovered_at = clock_timestamp(), server_start = pg_postmaster_start_time() "
               "where server = $1 and slot = $2::integer",
-              {run_.layout().server, number(slot_), opened.cluster_id, number(run_.id()),
-               number(opened.last ? opened.last->offset + 1 : 0)});
+              {run_.layout().server, number(slot_), opened.cluster_id, number(run_.id())});
+  if (opened.last) note_marker(opened.last->offset, chunk);
   transaction.commit();
+}
+
+// In the current transaction: the newest marker of the slot, which may be known already. chunk: empty if it is none of ours.
+void Publisher::note_marker(std::int64_t offset, const std::string &chunk) const {
+  pg::execute("update migrator.slot set next_marker_offset = $3::bigint + 1, last_marker = nullif($4, '')::uuid "
+              "where server = $1 and slot = $2::integer and next_marker_offset <= $3::bigint",
+              {run_.layout().server, number(slot_), number(offset), chunk});
 }
 
 // A backup may be older than the first use of a slot. Kafka remembers: what this database does not know is opened next. A transaction

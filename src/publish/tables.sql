@@ -3,6 +3,7 @@ create table migrator.slot (
   slot integer not null,
   cluster_id text,
   next_marker_offset bigint not null default 0,
+  last_marker uuid,
   in_doubt text,
   in_doubt_offset bigint,
   accepted_offset bigint,
@@ -17,7 +18,8 @@ comment on table migrator.slot is 'Publishing slots: one transactional id and on
 comment on column migrator.slot.server is 'Foreign server.';
 comment on column migrator.slot.slot is 'Number of the slot and of its partition in the marker topic.';
 comment on column migrator.slot.cluster_id is 'The Kafka cluster that was met; another one stops the slot.';
-comment on column migrator.slot.next_marker_offset is 'Where the next marker is looked for.';
+comment on column migrator.slot.next_marker_offset is 'The offset behind the newest marker that this database knows; 0 while none is.';
+comment on column migrator.slot.last_marker is 'Chunk of that marker, or the name of the slot''s first one. Another one in its place, or none, stops the slot.';
 comment on column migrator.slot.in_doubt is 'Why the slot has stopped: Kafka knows something that this database does not. Null: it has not.';
 comment on column migrator.slot.in_doubt_offset is 'Offset of the marker that this database does not know.';
 comment on column migrator.slot.accepted_offset is 'Unknown markers up to here do not stop the slot any more: migrator.resolve_in_doubt() was called.';
@@ -56,7 +58,7 @@ create table migrator.chunk (
 create unique index chunk_claimed_once_a_slot on migrator.chunk (server, slot) where state = 'CLAIMED';
 create index chunk_migration on migrator.chunk (migration_id, table_name);
 comment on table migrator.chunk is 'What was claimed and published together: one Kafka transaction each. Also tells when a row was acknowledged.';
-comment on column migrator.chunk.id is 'Random; the marker in Kafka bears it.';
+comment on column migrator.chunk.id is 'Random; the marker in Kafka bears it. Another one whenever the chunk is published again with fewer rows.';
 comment on column migrator.chunk.migration_id is 'The migration.';
 comment on column migrator.chunk.task_id is 'The task in <in_schema>.task.';
 comment on column migrator.chunk.kind is 'FIELDS, LINKS or CHECK (reference check).';

@@ -17,7 +17,7 @@ template <typename M, typename T> concept Is = std::same_as<std::remove_const_t<
 
 void fields(auto &visit, Is<Open> auto &m) {
   visit(m.version, m.properties, m.transactional_id, m.marker_topic, m.marker_partition, m.marker_partitions,
-        m.next_marker_offset, m.wanted, m.topics, m.deadline_ms);
+        m.marker_offset, m.first_marker, m.wanted, m.topics, m.deadline_ms);
 }
 void fields(auto &visit, Is<Marker> auto &m) { visit(m.offset, m.value); }
 void fields(auto &visit, Is<TopicInfo> auto &m) { visit(m.partitions, m.max_message_bytes); }

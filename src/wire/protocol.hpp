@@ -5,7 +5,7 @@
 // a string is its length (uint32) and its bytes, a list its count (uint32) and its items.
 //
 //   worker                                 client process
-//     Open      ------------------------>    init_transactions, read the marker partition
+//     Open      ------------------------>    init_transactions, read the marker partition, write its first marker
 //               <------------------------  Opened | Failed
 //     Publish, Messages...  ------------>    begin, produce all, marker last, commit
 //               <------------------------  Committed | Failed
@@ -36,7 +36,7 @@
 
 namespace migrator::wire {
 
-inline constexpr std::uint32_t k_version = 2;
+inline constexpr std::uint32_t k_version = 3;
 // A frame may hold one message of any size that a broker may accept; more is a broken peer.
 inline constexpr std::uint32_t k_max_payload = 256u << 20;
 inline constexpr std::size_t k_header_size = 5;
@@ -55,7 +55,8 @@ struct Open {
   std::string marker_topic;        // created if it is missing
   std::uint32_t marker_partition = 0;
   std::uint32_t marker_partitions = 1;  // partitions of the marker topic, should it have to be created
-  std::int64_t next_marker_offset = 0;  // where to read on; 0: from the beginning
+  std::int64_t marker_offset = 0;  // where reading begins
+  std::string first_marker;        // committed in a transaction of its own if the partition holds no marker of this id; empty: never
   std::string wanted;              // a text that the value of the wanted marker contains; empty: none is wanted
   std::vector<std::string> topics;      // topics that will be published to
   std::uint32_t deadline_ms = 30000;
@@ -75,7 +76,7 @@ struct Opened {
   std::string cluster_id;
   std::int64_t marker_low = 0;     // first offset still in the partition
   std::int64_t marker_high = 0;    // end of the partition after init_transactions
-  std::optional<Marker> last;      // newest committed marker of this transactional id at or after next_marker_offset
+  std::optional<Marker> last;      // newest committed marker of this transactional id at or after Open::marker_offset, or the first
   std::optional<Marker> wanted;    // the newest of those that contain Open::wanted
   std::vector<std::uint32_t> used; // partitions of the marker topic that hold anything
   std::vector<TopicInfo> topics;   // in the order of Open::topics

@@ -1,7 +1,9 @@
 """A database that goes back in time, or exists twice, publishes nothing until somebody has decided."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 from harness import Broker, Cluster, Database, wait_until
+from helpers.failpoints import doubts, stopped_at
 from helpers.faults import Load, freeze, thaw
 from helpers.oracle import Record, read
 
@@ -93,6 +96,43 @@ def test_restored_database_stops(load: Load) -> None:
     cluster.check_log()
 
 
+def test_restored_chunk_that_was_published_without_a_row(
+    fault_programs: Path, broker: Broker, make_topic: Callable[..., str]
+) -> None:
+    """The backup holds a claimed chunk; of its rows one has changed before they were published. The marker is not that of all of them."""
+    settings = SETTINGS | {"autovacuum": "off"}
+    with Cluster(settings=settings, programs=fault_programs) as cluster:
+        cluster.psql("create database restored")
+        database = Database(cluster, "restored")
+        database.execute("create extension migrator")
+        load = Load(database, broker, make_topic(), rows=3000, workers=1)
+        migration = load.company.start_run()
+        cluster.announce_kill()
+        with stopped_at(cluster, "after_marker", skip=1) as client:
+            row = database.value("select range_from[1]::bigint from migrator.chunk where state = 'CLAIMED'")
+            database.close()
+            cluster.stop("immediate")
+            copy(cluster.data, cluster.root / "backup")
+            os.kill(client, signal.SIGKILL)
+        cluster.start()
+        load.company.supply("update in_buyer set name = 'changed' where id = %s", row)
+        cluster.failpoints.arm("after_finish", "stop")
+        wait_until(lambda: "resumed" in load.company.start(), 30, "the run is taken over")
+        cluster.failpoints.wait("after_finish")
+        database.close()
+        cluster.stop("immediate")
+        cluster.failpoints.clear()
+
+        copy(cluster.root / "backup", cluster.data)
+        cluster.start()
+        wait_until(lambda: "resumed" in load.company.start(), 30, "the run is taken over")
+        wait_until(lambda: doubts(load) or not load.running(), 30, "the run stops")
+        status = load.company.in_schema("select in_status from {}.in_buyer where id = %s", row)[0][0]
+        assert (status, bool(doubts(load))) == ("ON_WORK", True), f"a row that was never published is {status}"
+        assert migration == database.value("select max(id) from migrator.migration")
+        database.close()
+
+
 def clone_of(load: Load) -> Cluster:
     """A second server with a copy of the files, as after a file copy to another place."""
     clone = Cluster(preload="migrator", settings=SETTINGS)
@@ -125,7 +165,8 @@ def test_clone_of_a_database_that_went_on(load: Load) -> None:
         load.oracle.check(finish(load))
         before = published(load)
         database = Database(clone, "restored")
-        load.company.database = database
+        load.database, load.company.database = database, database
+        load.release()
         database.execute("select migrator.adopt()")
         assert "resumed" in load.company.start()
         wait_until(lambda: "in doubt" in (load.company.waiting() or "") or published(load) != before, 15, "the run stops in doubt")

@@ -143,10 +143,12 @@ def test_a_slot_that_another_company_opens_is_waited_for(failpoint_load: Load, m
     assert other.statuses("in_thing") == {"": 1000}
 
 
-def test_lost_markers_are_noticed(failpoint_load: Load, broker: Broker) -> None:
+@pytest.mark.parametrize("chunks", [0, 2])
+def test_lost_markers_are_noticed(failpoint_load: Load, broker: Broker, chunks: int) -> None:
+    """After so many chunks; the marker of the next one is lost with theirs."""
     load = failpoint_load
     load.company.start_run()
-    with stopped_at(load.cluster, "before_answer", skip=2) as client:
+    with stopped_at(load.cluster, "before_answer", skip=chunks) as client:
         before = broker.count(load.company.topic)
         broker.delete_topic(load.database.value("select migrator.marker_topic()"))
         os.kill(client, signal.SIGKILL)

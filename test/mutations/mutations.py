@@ -92,8 +92,20 @@ MUTATIONS = (
     Mutation(
         "lost_markers_pass",
         "A marker topic shorter than it was stops the slot in doubt.",
-        (RULES + "lost_markers_are_noticed",),
+        (RULES + "lost_markers_are_noticed[0]", RULES + "lost_markers_are_noticed[2]"),
         "the loss of the markers went unnoticed",
+    ),
+    Mutation(
+        "no_first_marker",
+        "A slot has a marker before its first chunk, so that their loss is always seen.",
+        (RULES + "lost_markers_are_noticed[0]",),
+        "the loss of the markers went unnoticed",
+    ),
+    Mutation(
+        "chunk_keeps_its_id",
+        "A chunk that is published again with fewer rows gets another UUID.",
+        ("test_faults_restore.py::test_restored_chunk_that_was_published_without_a_row",),
+        "a row that was never published is DONE",
     ),
     Mutation(
         "no_settling",

@@ -48,7 +48,7 @@ protected:
 
   wire::Open request(std::int64_t from = 0) {
     return {.properties = {{"bootstrap.servers", broker()}}, .transactional_id = id_, .marker_topic = markers_,
-            .marker_partition = 1, .marker_partitions = 3, .next_marker_offset = from, .wanted = {}, .topics = {topic_}, .deadline_ms = 30000};
+            .marker_partition = 1, .marker_partitions = 3, .marker_offset = from, .first_marker = {}, .wanted = {}, .topics = {topic_}, .deadline_ms = 30000};
   }
   wire::Opened open(ClientProcess &process, std::int64_t from = 0) {
     process.send(wire::encode(request(from)));

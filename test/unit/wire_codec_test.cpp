@@ -26,7 +26,7 @@ Frame only_frame(const std::string &bytes) {
 Open sample_open() {
   return {.version = 7, .properties = {{"bootstrap.servers", "a:1,b:2"}, {"linger.ms", ""}},
           .transactional_id = "migrator-1-2-3", .marker_topic = "__m", .marker_partition = 3, .marker_partitions = 48,
-          .next_marker_offset = -5, .wanted = "w", .topics = {"one", "two", "\0three"s}, .deadline_ms = 1234};
+          .marker_offset = -5, .first_marker = "f", .wanted = "w", .topics = {"one", "two", "\0three"s}, .deadline_ms = 1234};
 }
 Opened sample_opened() {
   return {.cluster_id = "abc", .marker_low = 1, .marker_high = 1ll << 40, .last = Marker{17, "value\0x"s},
@@ -83,7 +83,8 @@ TEST(Codec, KeepsValues) {
   auto const open = decode<Open>(only_frame(encode(sample_open())).payload);
   EXPECT_EQ(open.version, 7u);
   EXPECT_EQ(open.properties, sample_open().properties);
-  EXPECT_EQ(open.next_marker_offset, -5);
+  EXPECT_EQ(open.marker_offset, -5);
+  EXPECT_EQ(open.first_marker, "f");
   EXPECT_EQ(open.topics, sample_open().topics);
   auto const opened = decode<Opened>(only_frame(encode(sample_opened())).payload);
   ASSERT_TRUE(opened.last.has_value());

@@ -77,7 +77,7 @@ TEST_F(WireFuzz, MutatedFrames) {
   for (unsigned i = 0; i < 4; ++i) records.append({.position = i, .offset = 9, .timestamp = 4, .key = "key", .value = "value"});
   records.append({.position = 1, .offset = 13, .end = true});
   std::string const streams[] = {
-      encode(Open{.properties = {{"a", "b"}, {"c", "d"}}, .transactional_id = "t", .marker_topic = "m", .wanted = "w", .topics = {"x", "yy"}}),
+      encode(Open{.properties = {{"a", "b"}, {"c", "d"}}, .transactional_id = "t", .marker_topic = "m", .first_marker = "f", .wanted = "w", .topics = {"x", "yy"}}),
       encode(Opened{.cluster_id = "c", .last = Marker{3, "v"}, .wanted = Marker{2, "w"}, .used = {0, 5}, .topics = {{1, 2}, {3, 4}}}),
       encode(Publish{"marker", 3, 4}),
       encode(Failed{Fault::record, "code", "text", {1, 2, 3}}),

@@ -244,15 +244,21 @@ class Oracle:
         chunks = {chunk: (slot, offset, of) for chunk, slot, offset, of in self.database.query(sql)}
         seen = set()
         rows = 0
+        firsts: list[str] = []
         for record in read(self.bootstrap, topic):
             if record.key not in slots:
                 continue  # of another database
             marker = json.loads(record.value)
+            if marker.get("kind") == "FIRST":  # of the slot; before any chunk
+                firsts.append(record.key)
+                continue
             place = (slots[record.key], record.offset, marker["migration"])
             if record.partition != slots[record.key] or chunks.get(marker["chunk"]) != place or marker["chunk"] in seen:
                 verdict.complaints.append(f"marker {record} and chunk {chunks.get(marker['chunk'])} do not match")
             seen.add(marker["chunk"])
             rows += marker["rows"] if marker["migration"] == migration else 0
+        if len(firsts) != len(set(firsts)):
+            verdict.complaints.append(f"slots with two first markers: {firsts}")
         if chunks.keys() != seen:
             verdict.complaints.append(f"chunks without a marker: {chunks.keys() - seen}")
         if rows != messages:
