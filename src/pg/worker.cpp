@@ -118,6 +118,8 @@ Assignment begin_worker(Plans plans) {
     pgstat_report_appname(MyBgworkerEntry->bgw_name);
     SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("session_replication_role", "origin", PGC_SUSET, PGC_S_OVERRIDE);
+    // Whoever has waited for another session wants to see what that has written.
+    SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
     if (plans == Plans::along_keys) {
       SetConfigOption("enable_sort", "off", PGC_USERSET, PGC_S_OVERRIDE);
       SetConfigOption("enable_bitmapscan", "off", PGC_USERSET, PGC_S_OVERRIDE);

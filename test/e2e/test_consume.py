@@ -27,6 +27,22 @@ def test_everything_arrives_once(consumption: Consumption, make_topic: Callable[
     assert received == {"received": 2620, "inserted": 2500, "updated": 20, "unchanged": 0, "merged": 0, "skipped": 0, "duplicate": 100, "failed": 0}
 
 
+def test_sessions_of_another_isolation_level_by_default(consumption: Consumption, make_topic: Callable[..., str]) -> None:
+    """Workers look again for what others have written meanwhile, whatever is the default of the database."""
+    topic = make_topic(1)
+    consumption.subscribe(topic)
+    consumption.produce(topic, range(10))
+    name = consumption.database.name
+    consumption.database.execute(f"""
+        alter database {name} set default_transaction_isolation = serializable;
+        create table public.seen (level text);
+        create function public.look() returns trigger language plpgsql as $$ begin insert into public.seen select current_setting('transaction_isolation'); return new; end $$;
+        create trigger look after insert on migrator.instance for each statement execute function public.look()""")
+    consumption.call("start_consumers")
+    consumption.wait_for_instances(10)
+    assert consumption.database.query("select distinct level from public.seen") == [("read committed",)]
+
+
 def test_the_operators_query_gives_records_per_second(consumption: Consumption, make_topic: Callable[..., str]) -> None:
     topic = make_topic(1)
     consumption.subscribe(topic)
