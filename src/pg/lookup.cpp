@@ -107,7 +107,7 @@ Lookup::Lookup(const char *schema, const char *index, const std::vector<Cell> &p
       wanted[i] = get_attnum(RelationGetRelid(table), column_names[i]);
       is_json[i] = TupleDescAttr(RelationGetDescr(table), wanted[i] - 1)->atttypid == JSONBOID;
     }
-    PushActiveSnapshot(GetTransactionSnapshot());
+    PushActiveSnapshot(GetLatestSnapshot());
     TupleTableSlot *const slot = table_slot_create(table, nullptr);
     ScanKeyData scan_keys[INDEX_MAX_KEYS];
     for (std::size_t i = 0; i < prefix_size; i++)

@@ -1,6 +1,6 @@
 #pragma once
 // Rows found by an index, whatever a planner thinks of it: in a growing table the plan of a moment ago would read all of
-// it. Needs a transaction; sees what is committed by now, like a statement.
+// it. Needs a transaction; sees what is committed by now, whatever its isolation level.
 
 #include <cstddef>
 #include <list>

@@ -172,6 +172,23 @@ def test_nothing_is_written_in_a_read_only_transaction(store: Store) -> None:
     assert store.content() == before
 
 
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_a_transaction_with_an_old_snapshot_is_to_be_repeated(store: Store, level: str) -> None:
+    """It would write what others have made out of date."""
+    store.apply_all([message("Person1", "p", IIN="1"), message("Person1", "q", Name="1")])
+    others = [message("Person1", "new", Name="1"), message("Person1", "q", Name="2"), message("Person1", "alias", IIN="1"), message("Person1", "owner", IIN="2")]
+    ours = [message("Person1", "new", Name="3"), message("Person1", "q", Name="3"), message("Person1", "alias", Name="3"), message("Person1", "r", IIN="2")]
+    with store.database.connect() as connection, connection.cursor() as cursor:
+        for other, our in zip(others, ours, strict=True):
+            cursor.execute(f"set transaction isolation level {level}; select count(*) from migrator.instance")
+            store.apply(other)
+            with pytest.raises(psycopg2.errors.SerializationFailure):
+                cursor.execute("select migrator.apply_boi_input('greetgo', %s)", [json.dumps(our)])
+            connection.rollback()
+    connection.close()
+    assert [row[1] for row in store.content()["instances"]] == ["new", "owner", "p", "q"]
+
+
 def test_a_structure_that_was_rolled_back_is_forgotten(store: Store) -> None:
     def apply(**fields: str) -> str:
         return store.apply(message("Person1", "p", **fields))
