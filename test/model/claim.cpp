@@ -1,5 +1,7 @@
 // Tasks, claims and recordIds: publish/publisher.cpp, and claim() of publish/source.hpp.
 
+#include <stdexcept>
+
 #include "steps.hpp"
 
 namespace model {
@@ -42,6 +44,11 @@ Batch Steps::claimable(int p) const {
   return batch;
 }
 
+Byte new_chunk(State &state) {
+  if (state.last_chunk == k_chunks) throw std::runtime_error("too few chunk ids for these bounds");
+  return ++state.last_chunk;
+}
+
 // One transaction, but others act in it: what it reads is older than its commit. What precedes its rows is looked for in
 // a statement of its own.
 void Steps::begin_to_claim(int p) {
@@ -76,11 +83,11 @@ void Steps::claim(int p) {
     next.other = database;
     next.unflushed = 1;
   }
-  batch.chunk = ++next.last_chunk;
+  batch.chunk = new_chunk(next);
   Slot &slot = database.slot[mine];
   slot.chunk = batch.chunk;
   slot.chunk_run = publisher.run;
-  slot.chunk_rows = batch.rows;
+  slot.chunk_rows = slot.chunk_left = batch.rows;
   database.learn(batch.chunk);
   for (int i = 0; i < k_rows; i++)
     if ((batch.rows >> i & 1) != 0) {

@@ -49,11 +49,16 @@ void Steps::client_steps(int who) {
       if (rules_.read_committed && (open(log) || open(from_->former[slot]))) return;
       State &next = add("client of %p: reads the markers of slot %s", own, p, slot);
       Publisher &publisher = next.publisher[p];
-      bool const passed = log.markers <= database_of(*from_, p).slot[slot].next;  // the newest committed one
-      publisher.seen = passed ? Byte{0} : log.newest;
-      if (!rules_.read_committed && !(passed && log.raw == log.newest)) publisher.seen = log.raw;
-      publisher.seen_count = log.markers;
-      if (rules_.init_before_scan) opened(next, p);
+      Slot const &known = database_of(*from_, p).slot[slot];
+      // From the newest one known, included.
+      if (log.markers >= known.next) publisher.seen = log.newest;
+      if (!rules_.read_committed && log.raw != 0) publisher.seen = log.raw;
+      if (publisher.seen != 0) publisher.seen_count = log.markers;
+      if (rules_.init_before_scan && rules_.first_marker && publisher.seen == 0 && known.next == 0) {
+        publisher.client.batch.chunk = known.last;
+        publisher.client.go(At::marker);
+        if (bounds_.clone && p == 1 && !next.adopted) accuse(next, Violation::clone);
+      } else if (rules_.init_before_scan) opened(next, p);
       else next.publisher[p].client.go(At::init);
       return;
     }
@@ -102,7 +107,7 @@ void Steps::produce_one(int who, State &next) {
     kafka.marker = client.batch.chunk;
     next.kafka[client.slot].used = 1;
     if (!rules_.read_committed) next.kafka[client.slot].raw = client.batch.chunk;
-    client.marked = 1;
+    client.marked = static_cast<Byte>(next.kafka[client.slot].markers + 1);
     client.go(At::send);
     return;
   }

@@ -4,14 +4,8 @@
 
 namespace model {
 
-State first_state(const Bounds &bounds) {
-  constexpr Byte markers = 4;        // more than the runs that follow write
-  State state{};
-  for (int slot = 0; bounds.loss && slot < k_slots; slot++) {
-    state.kafka[slot].markers = state.database.slot[slot].next = markers;
-    state.kafka[slot].used = state.database.slot[slot].exists = 1;
-  }
-  return state;
+State first_state() {
+  return {};
 }
 
 const std::vector<Step> &Steps::of(const State &state) {
@@ -211,18 +205,38 @@ void Steps::resolving_steps() {
     if (!from_->database.slot[i].doubt) continue;
     State &next = add("the operator resolves the doubt of slot %s", false, 0, i);
     Slot &slot = next.database.slot[i];
+    bool const found = slot.doubt == unknown_marker;
     slot.doubt = slot.recovered_for = 0;
-    slot.accepted = next.kafka[i].markers;
+    slot.accepted = found ? next.kafka[i].markers : Byte{0};
+    if (found) continue;
+    slot.next = 0;
+    // With its marker lost, the claimed chunk is published again by intent.
+    for (int row = 0; row < k_rows; row++)
+      if (Row const &claimed = next.database.row[row]; slot.chunk != 0 && claimed.claim == slot.chunk)
+        if (Byte &chunk = next.committed[row][claimed.content]; chunk == k_no_marker) chunk = 0;
   }
 }
 
 // Markers go, those of transactions under way too; their rows stay.
 void Steps::loss_steps() {
   if (!bounds_.loss || from_->lost) return;
-  State &next = add("the marker topic is deleted and made anew", false);
-  next.lost = 1;
+  State &anew = add("the marker topic is deleted and made anew", false);
+  anew.lost = 1;
   for (auto const of : {&State::kafka, &State::former})
-    for (Kafka &kafka : next.*of) kafka.markers = kafka.newest = kafka.raw = kafka.used = kafka.marker = 0;
+    for (Kafka &kafka : anew.*of) kafka.markers = kafka.newest = kafka.raw = kafka.used = kafka.marker = 0;
+  for (auto &row : anew.committed)
+    for (Byte &chunk : row)
+      if (bounds_.resolving && chunk != 0) chunk = k_no_marker;
+  for (int slot = 0; slot < k_slots; slot++) {
+    if (bounds_.resolving || !from_->kafka[slot].used) continue;
+    State &next = add("the marker records of slot %s are deleted", false, 0, slot);
+    next.lost = 1;
+    for (auto const of : {&State::kafka, &State::former}) {
+      Kafka &kafka = (next.*of)[slot];
+      if (kafka.marker != 0) next.kafka[slot].markers++;  // offsets stay
+      kafka.newest = kafka.raw = kafka.marker = 0;
+    }
+  }
 }
 
 }  // namespace model

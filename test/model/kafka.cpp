@@ -27,10 +27,10 @@ void commit_transaction(const Bounds &bounds, State &state, Kafka &kafka) {
   for (int row = 0; row < k_rows; row++) {
     if ((kafka.rows >> row & 1) == 0) continue;
     Byte &chunk = state.committed[row][kafka.content[row]];
-    // After a doubt that was resolved, what the database does not know of is published again by intent.
-    bool const by_intent = bounds.resolving && chunk != 0 && !state.database.knows(chunk);
+    // After a doubt that was resolved, what a restored database does not know of is published again by intent.
+    bool const by_intent = bounds.resolving && bounds.backup && chunk != 0 && !state.database.knows(chunk);
     if (chunk != 0 && !by_intent) accuse(state, Violation::twice);
-    chunk = bounds.resolving ? kafka.marker : Byte{1};
+    chunk = !bounds.resolving ? Byte{1} : kafka.marker != 0 ? kafka.marker : k_no_marker;
   }
 }
 

@@ -41,7 +41,7 @@ bool Steps::lock_is_free(const State &state, int p, int slot) const {
 void Steps::release(Database &database, Slot &slot) const {
   for (int i = 0; i < k_rows; i++)
     if ((slot.chunk_rows >> i & 1) != 0 && database.row[i].status == on_work) write_row(database, i, waiting);
-  slot.chunk = slot.chunk_run = slot.chunk_rows = 0;
+  slot.chunk = slot.chunk_run = slot.chunk_rows = slot.chunk_left = 0;
 }
 
 // Rows of the chunk become DONE; what somebody changed meanwhile waits again.
@@ -52,7 +52,27 @@ void Steps::finish(Database &database, Slot &slot, const Batch &batch, Byte seen
     if ((batch.rows >> i & 1) != 0 && row.status == on_work && same) row.status = done;
   }
   if (slot.chunk == batch.chunk) release(database, slot);
-  slot.next = std::max(slot.next, seen_count);
+  note_marker(slot, batch.chunk, seen_count);
+}
+
+// What is newer than the newest marker known so far.
+void Steps::note_marker(Slot &slot, Byte id, Byte count) {
+  if (count <= slot.next) return;
+  slot.next = count;
+  slot.last = id;
+}
+
+// A marker stands for the rows that its chunk had when it got its id. In truth the rows' transaction id stays what it was.
+void Steps::renew_id(State &state, int p, Byte rows) const {
+  Database &database = database_of(state, p);
+  Slot &slot = database.slot[state.publisher[p].slot - 1];
+  slot.chunk_left = rows;
+  if (!rules_.new_chunk_id) return;
+  Byte const id = new_chunk(state);
+  for (Row &row : database.row)
+    if (row.claim == slot.chunk) row.claim = id;
+  slot.chunk = id;
+  database.learn(id);
 }
 
 static void open_slot(const Rules &rules, State &state, int p, int slot) {
@@ -71,7 +91,10 @@ static void open_slot(const Rules &rules, State &state, int p, int slot) {
         else client.former = 1;
       }
   }
-  database_of(state, p).slot[slot].exists = 1;
+  Slot &opened = database_of(state, p).slot[slot];
+  opened.exists = 1;
+  // Random; a database draws it once for a slot, and once more where a restore has made it forget the slot; so does a copy.
+  if (opened.last == 0) opened.last = static_cast<Byte>(k_first_marker + (state.restored || (p == 1 && state.cloned) ? 1 : 0));
   publisher.slot = static_cast<Byte>(slot + 1);
   publisher.batch = {};
   publisher.client.slot = static_cast<Byte>(slot);
@@ -154,6 +177,11 @@ void Steps::look(int p) {
     return;
   }
   State &next = add("%p: reads the chunk on slot %s again and publishes it", true, p, mine);
+  if (batch.rows != slot.chunk_left) {
+    flush(next);
+    renew_id(next, p, batch.rows);
+    batch.chunk = database_of(next, p).slot[mine].chunk;
+  }
   next.publisher[p].batch = batch;
   next.publisher[p].batch.record = record_of(next, p);
   next.publisher[p].plan(Todo::publishing);
@@ -164,28 +192,30 @@ void Steps::settle(int p) {
   Publisher const &publisher = from_->publisher[p];
   int const mine = publisher.slot - 1;
   Slot const &slot = database_of(*from_, p).slot[mine];
-  bool const known = publisher.seen == 0 || database_of(*from_, p).knows(publisher.seen) || publisher.seen_count <= slot.accepted;
-  auto const stop_in_doubt = [&](const char *why) {
+  bool const ours = slot.chunk != 0 && publisher.seen == slot.chunk, none = publisher.seen == 0;
+  bool const unchanged = none ? slot.next == 0 : publisher.seen == slot.last && (slot.next == 0 || publisher.seen_count == slot.next);
+  auto const stop_in_doubt = [&](const char *why, Doubt doubt) {
     State &next = add(why, true, p, mine);
-    database_of(next, p).slot[mine].doubt = 1;
+    database_of(next, p).slot[mine].doubt = doubt;
     if (!next.restored && !next.adopted && !next.lost) accuse(next, Violation::doubt);
     stop_publisher(next, p);
   };
-  if (rules_.lost_markers && publisher.seen_count < slot.next)
-    return stop_in_doubt("%p: the markers of slot %s end before what the database has seen: in doubt");
-  if (rules_.doubt && rules_.equality && !known)
-    return stop_in_doubt("%p: slot %s bears a marker that the database does not know: in doubt");
-  bool committed = slot.chunk != 0 && publisher.seen == slot.chunk;
+  if (rules_.lost_markers && none && !unchanged)
+    return stop_in_doubt("%p: slot %s has no marker any more, though the database knows one: in doubt", nothing_found);
+  if (rules_.doubt && !none && !ours && !unchanged && publisher.seen_count > slot.accepted)
+    return stop_in_doubt("%p: slot %s bears a marker that the database does not know: in doubt", unknown_marker);
+  bool committed = ours;
   for (int i = 0; bounds_.resolving && rules_.any_place && i < k_rows; i++)
     for (Byte const chunk : from_->committed[i]) committed = committed || (slot.chunk != 0 && chunk == slot.chunk);
-  if (!rules_.equality) committed = slot.chunk != 0 && publisher.seen >= slot.chunk;
+  if (!rules_.equality) committed = slot.chunk != 0 && !none;
   if (!rules_.recovery) committed = false;
   State &next = add(committed ? "%p: the marker on slot %s is the claimed chunk's: rows become DONE"
                     : slot.chunk != 0 ? "%p: slot %s has no marker of the claimed chunk: it is not committed"
                                       : "%p: nothing is claimed on slot %s", true, p, mine);
   Database &database = database_of(next, p);
   flush(next);
-  if (committed) finish(database, database.slot[mine], {.chunk = slot.chunk, .rows = slot.chunk_rows, .content = {}, .record = 0}, publisher.seen_count);
+  if (committed) finish(database, database.slot[mine], {.chunk = slot.chunk, .rows = slot.chunk_rows, .content = {}, .record = 0},
+                        publisher.seen == slot.chunk ? publisher.seen_count : Byte{0});
   else if (slot.chunk != 0 && over(database, slot)) release(database, database.slot[mine]);
   recovered(next.publisher[p]);
 }
@@ -200,7 +230,7 @@ void Steps::note(int p) {
   Slot &slot = database.slot[mine];
   slot.recovered_for = std::max(slot.recovered_for, publisher.run);
   slot.since_start = 1;
-  if (publisher.seen != 0) slot.next = std::max(slot.next, publisher.seen_count);
+  if (publisher.seen != 0) note_marker(slot, publisher.seen, publisher.seen_count);
   for (int i = 0; i < k_slots; i++)
     if (rules_.slots_of_kafka && next.kafka[i].used) database.slot[i].exists = 1;
   recovered(next.publisher[p]);
@@ -231,9 +261,21 @@ void Steps::publisher_steps(int p) {
     case Todo::look: look(p); return;
     case Todo::opening:
       if (client == At::dead) stop_publisher(add("%p: its client process has ended; it begins anew", true, p, mine), p);
+      if (client == At::answer && publisher.client.repeated && rules_.taint) {
+        stop_publisher(add("%p: the first marker of slot %s was committed by one of two requests; it begins anew", true, p, mine), p);
+      } else if (client == At::answer) {
+        State &next = add("%p: is told that slot %s has its first marker", true, p, mine);
+        Publisher &own = next.publisher[p];
+        own.seen = own.client.batch.chunk;
+        own.seen_count = own.client.marked;
+        own.client.batch = {};
+        own.client.marked = own.client.repeated = 0;
+        own.client.go(At::idle);
+        own.plan(Todo::recover);
+      }
       return;
-    case Todo::recover: return rules_.settle_before_offset ? settle(p) : note(p);
-    case Todo::recover_on: return rules_.settle_before_offset ? note(p) : settle(p);
+    case Todo::recover: return rules_.judge_before_noting ? settle(p) : note(p);
+    case Todo::recover_on: return rules_.judge_before_noting ? note(p) : settle(p);
     case Todo::claim: claim(p); return;
     case Todo::early: {
       State &next = add("%p: sets the rows to DONE before they are published", true, p, mine);
@@ -252,8 +294,7 @@ void Steps::publisher_steps(int p) {
       } else if (client == At::answer) {
         State &next = add("%p: is told that slot %s has committed", true, p, mine);
         Client &own = next.publisher[p].client;
-        Kafka const &kafka = from_->kafka[mine];
-        next.publisher[p].seen_count = static_cast<Byte>(kafka.markers + (kafka.state == prepare_commit && kafka.marker != 0 ? 1 : 0));
+        next.publisher[p].seen_count = own.marked;
         own.batch = {};
         own.produced = own.marked = 0;
         own.go(At::idle);
@@ -281,7 +322,11 @@ void Steps::publisher_steps(int p) {
       flush(next);
       Row &row = database_of(next, p).row[0];
       if (row.status == on_work && row.claim == publisher.batch.chunk) row.status = error;
-      if (!rules_.rest_is_published) finish(database_of(next, p), database_of(next, p).slot[mine], publisher.batch, 0);
+      Slot const &slot = database_of(next, p).slot[mine];
+      renew_id(next, p, static_cast<Byte>(slot.chunk_left & ~1));
+      Batch refused = publisher.batch;
+      refused.chunk = slot.chunk;
+      if (!rules_.rest_is_published) finish(database_of(next, p), database_of(next, p).slot[mine], refused, 0);
       next.publisher[p].batch = {};
       next.publisher[p].plan(Todo::look);
       return;

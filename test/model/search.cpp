@@ -82,7 +82,7 @@ public:
   explicit Search(const Setup &setup) : setup_(setup), steps_(setup) {}
 
   Found run(std::size_t most) {
-    reach(first_state(setup_.bounds), k_no_id);
+    reach(first_state(), k_no_id);
     Id level_end = 1;
     for (Id id = 0; id < store_.size() && store_.size() < most; id++) {
       if (id == level_end) {
@@ -149,7 +149,7 @@ private:
     found_.states = store_.size();
     std::vector<Id> way;
     for (Id id = at; id != k_no_id; id = from_[id]) way.push_back(id);
-    State state = first_state(setup_.bounds);
+    State state = first_state();
     for (std::size_t i = way.size() - 1; i-- > 0;)
       for (State const here = state; const Step &step : steps_.of(here)) {
         State next = step.next;

@@ -14,10 +14,11 @@ struct Rules {
   bool equality = true;              // marker and claimed chunk are compared by =, not by >=
   bool doubt = true;                 // an unknown marker stops everything
   bool any_place = true;             // after the doubt the claimed chunk's marker counts, wherever it stands
-  bool lost_markers = true;          // so does a marker topic that ends before what was seen of it
+  bool lost_markers = true;          // so does a partition without a marker, though one is known
+  bool first_marker = true;          // before anything is claimed, a slot has a marker that can be missed
   bool recovery = true;              // a failure is no answer: the marker is
   bool finish_last = true;           // DONE after Kafka's commit
-  bool settle_before_offset = true;  // a marker is passed over only when its chunk is settled
+  bool judge_before_noting = true;   // a marker becomes the last one known only when it was judged
   bool durable_claim = true;         // on disk before the first byte leaves
   bool claim_conflicts = true;       // a claim fails if a row changed since it was read
   bool row_version = true;           // only rows that still bear the claim's transaction id become DONE
@@ -27,6 +28,7 @@ struct Rules {
   bool settle_each_start = true;     // and again after a restart of the server
   bool failure_is_no_answer = true;  // only "committed" means committed
   bool rest_is_published = true;     // of a chunk with a refused row
+  bool new_chunk_id = true;          // a chunk that is published again with fewer rows
   bool in_order = true;              // nobody claims from a task while a chunk of it is on its way
   bool one_holder = true;            // of a task
   bool own_chunk_first = true;       // who holds a claimed chunk publishes it before it takes up another's
@@ -56,10 +58,10 @@ struct Bounds {
   int changes = 0;                   // by the supplier, and retries of what failed
   bool refusal = false;              // the broker refuses the first content of the first row
   bool backup = false;               // one, restored once
-  bool resolving = false;            // doubts after that are resolved by the operator; not together with a loss
+  bool resolving = false;            // doubts after a restore or a loss are resolved by the operator
   bool promotion = false;            // the backup is a standby, which was running all the time
   bool reader = false;               // of every record, also of aborted ones, who discards what bears a recordId that he has seen
-  bool loss = false;                 // the marker topic is made anew, once; it has markers that were seen in earlier runs
+  bool loss = false;                 // the marker topic is made anew, or a partition's records are deleted, once
   bool clone = false;                // one, at another place; adopted when the original has stopped
 };
 

@@ -11,10 +11,13 @@ using Byte = std::uint8_t;
 
 constexpr int k_rows = 2, k_slots = 2, k_publishers = 2, k_contents = 3;
 constexpr int k_random = 8;          // in a recordId: added to the run's part, which is less
-constexpr int k_chunks = 15;         // ids: 1 to 15; 0 is none
+constexpr Byte k_chunks = 13;        // ids: 1 to 13; 0 is none
+constexpr Byte k_no_marker = 15;     // in place of a chunk's id: its marker is lost
+constexpr Byte k_first_marker = 14;  // id of a slot's first marker; 15 if the name was drawn after a restore
 
 enum Status : Byte { waiting, on_work, done, error };
 enum RunState : Byte { none, running, cancelled, ended };
+enum Doubt : Byte { no_doubt, unknown_marker, nothing_found };
 
 struct Row {
   Byte status;
@@ -27,10 +30,12 @@ struct Slot {
   Byte exists;                       // the database remembers it
   Byte doubt;
   Byte accepted;                     // markers that are passed over, known or not
-  Byte next;                         // markers that the database has seen
+  Byte next;                         // markers up to the newest one that the database knows
+  Byte last;                         // that one's id; while there is none, the id that the first one will bear
   Byte recovered_for;                // run
   Byte since_start;                  // recovered since the server started
   Byte chunk, chunk_run, chunk_rows; // CLAIMED
+  Byte chunk_left;                   // rows that its id stands for
 };
 
 struct Run {
@@ -65,7 +70,7 @@ struct Client {
   Byte former;                       // it works under an id that is not used any more
   Byte repeated;                     // EndTxn was sent more than once
   Byte produced;                     // rows, as bits
-  Byte marked;                       // the marker is produced
+  Byte marked;                       // the marker is produced: markers up to it; 0: not yet
   Batch batch;
   At where() const { return static_cast<At>(at); }
   void go(At place) { at = static_cast<Byte>(place); }
@@ -109,7 +114,7 @@ struct State {
   Client orphan[k_slots];            // its worker is gone and it has not noticed
   Kafka kafka[k_slots];
   Kafka former[k_slots];             // of an id that is not used any more; only a mutation has it
-  Byte committed[k_rows][k_contents];  // 0: not; else 1, or the chunk where doubts are resolved
+  Byte committed[k_rows][k_contents];  // 0: not; else 1, or where doubts are resolved the chunk, or k_no_marker
   Byte newest_content[k_rows];
   Byte seen_record[k_rows][k_contents];  // by the reader, newest
   Byte starts, random;

@@ -38,6 +38,8 @@ private:
   void settle(int p);
   void note(int p);
   static void recovered(Publisher &publisher);
+  static void note_marker(Slot &slot, Byte id, Byte count);
+  void renew_id(State &state, int p, Byte rows) const;
   void finish(Database &database, Slot &slot, const Batch &batch, Byte seen_count) const;
   void release(Database &database, Slot &slot) const;
   void flush(State &state) const;
@@ -84,7 +86,7 @@ void check_record(State &state, int row, Byte content, Byte record);
 Violation check_end(const Bounds &bounds, const State &state);
 
 // Where everything begins.
-State first_state(const Bounds &bounds);
+State first_state();
 
 // Shared by the actors.
 inline Database &database_of(State &state, int p) { return p == 1 && state.cloned ? state.other : state.database; }
@@ -103,6 +105,7 @@ void abort_transaction(State &state, int slot, bool former = false);
 void commit_transaction(const Bounds &bounds, State &state, Kafka &kafka);
 void requests_outlive(Kafka &kafka);
 void kill_client(State &state, int who);
+Byte new_chunk(State &state);
 void stop_publisher(State &state, int p);     // it gives up: its client is killed, its slot is free
 // It is gone: its client goes on until it notices.
 void lose_publisher(const Bounds &bounds, State &state, int p);
