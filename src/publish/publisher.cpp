@@ -138,6 +138,7 @@ bool Publisher::step(Stage stage) {
       if (fewer) renew_id(*chunk);
       transaction.commit();
     }
+    pg::check_for_interrupts();  // as after a claim
     publish(*chunk, *source);
     return true;
   }

@@ -225,6 +225,7 @@ void Publisher::settle_chunk(const Chunk &chunk, std::optional<std::int64_t> mar
     // Nothing is left that could bear a status; the slot must not stand still for it.
     pg::execute("update migrator.chunk set state = $2, finished_at = clock_timestamp() where id = $1::uuid",
                 {chunk.id, marker_offset ? "DONE" : "RELEASED"});
+    if (marker_offset) note_marker(*marker_offset, chunk.id);
     pg::execute("insert into in_migration.errors (company, migration_id, place, sqlstate, message) values ($1, $2::bigint, 'recovery', '42P01', $3)",
                 {owner.text(0), number(chunk.migration), "table \"" + chunk.table + "\" of a chunk on its way is not in the structure any more"});
     transaction.commit();
