@@ -1,10 +1,8 @@
 """Processes stand still beyond their deadlines and wake up again."""
 
-import os
-import signal
 import time
 
-from helpers.faults import freeze, thaw
+from helpers.faults import RunEnded, freeze, thaw
 from stage import Round, make_site
 
 from .broker import TRANSACTION_TIMEOUT
@@ -39,19 +37,26 @@ def all_frozen_beyond_transaction_timeout(round_: Round) -> None:
 
 
 def _worker_frozen(round_: Round, kind: str) -> None:
-    """Its heartbeat and its deadlines pass, and everyone tries to take the run over; its client process goes on."""
     for _ in round_.moments(1, 3):
-        victim = round_.load.worker(kind)
-        round_.strike(lambda _: os.kill(victim, signal.SIGSTOP))
-        waking = time.monotonic() + round_.dice.uniform(1, 18)
-        try:
-            while time.monotonic() < waking:
-                answer = round_.load.company.start()
-                if kind == "runner" and not answer.startswith("not started"):
-                    raise AssertionError(f"a run was taken over whose runner still lives: {answer}")
-                time.sleep(0.2)  # as often as a very eager cron
-        finally:
-            os.kill(victim, signal.SIGCONT)
+        _freeze_worker(round_, kind)
+
+
+def _freeze_worker(round_: Round, kind: str) -> None:
+    """Its heartbeat and its deadlines pass, and everyone tries to take the run over; its client process goes on."""
+    victim = round_.load.worker(kind)
+    frozen: list[int] = []
+    round_.strike(lambda _: frozen.extend(freeze([victim])))
+    if not frozen:
+        raise RunEnded(f"the {kind} had ended by itself")
+    waking = time.monotonic() + round_.dice.uniform(1, 18)
+    try:
+        while time.monotonic() < waking:
+            answer = round_.load.company.start()
+            if kind == "runner" and not answer.startswith("not started"):
+                raise AssertionError(f"a run was taken over whose runner still lives: {answer}")
+            time.sleep(0.2)  # as often as a very eager cron
+    finally:
+        thaw(frozen)
 
 
 FAULTS = (clients_frozen, publisher_frozen, runner_frozen, all_frozen_beyond_transaction_timeout)
