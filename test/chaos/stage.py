@@ -88,9 +88,12 @@ class Round:
                 state = self.state()
                 if inside and state != "t":
                     return None
-                self.hits += state
                 moment = time.time()
-                fault(frozen)
+                try:
+                    fault(frozen)
+                except ProcessLookupError:
+                    raise RunEnded("the process had ended by itself") from None
+                self.hits += state
                 return moment
             finally:
                 thaw(frozen)

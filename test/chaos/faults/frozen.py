@@ -1,8 +1,10 @@
 """Processes stand still beyond their deadlines and wake up again."""
 
+import os
+import signal
 import time
 
-from helpers.faults import RunEnded, freeze, thaw
+from helpers.faults import freeze, thaw
 from stage import Round, make_site
 
 from .broker import TRANSACTION_TIMEOUT
@@ -44,10 +46,7 @@ def _worker_frozen(round_: Round, kind: str) -> None:
 def _freeze_worker(round_: Round, kind: str) -> None:
     """Its heartbeat and its deadlines pass, and everyone tries to take the run over; its client process goes on."""
     victim = round_.load.worker(kind)
-    frozen: list[int] = []
-    round_.strike(lambda _: frozen.extend(freeze([victim])))
-    if not frozen:
-        raise RunEnded(f"the {kind} had ended by itself")
+    round_.strike(lambda _: os.kill(victim, signal.SIGSTOP))
     waking = time.monotonic() + round_.dice.uniform(1, 18)
     try:
         while time.monotonic() < waking:
@@ -56,7 +55,7 @@ def _freeze_worker(round_: Round, kind: str) -> None:
                 raise AssertionError(f"a run was taken over whose runner still lives: {answer}")
             time.sleep(0.2)  # as often as a very eager cron
     finally:
-        thaw(frozen)
+        thaw([victim])
 
 
 FAULTS = (clients_frozen, publisher_frozen, runner_frozen, all_frozen_beyond_transaction_timeout)
