@@ -27,7 +27,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 void open(ClientProcess &process, const std::string &topic, const std::string &markers, const std::string &id) {
   process.send(wire::encode(wire::Open{.properties = {{"bootstrap.servers", bootstrap()}, {"compression.type", "lz4"}},
-                                       .transactional_id = id, .marker_topic = markers, .topics = {topic}}));
+                                       .transactional_id = id, .marker_topic = markers, .first_marker = {}, .wanted = {}, .topics = {topic}}));
   (void)process.receive_as<wire::Opened>(wire::Type::opened);
 }
 
