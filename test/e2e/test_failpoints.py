@@ -7,13 +7,14 @@ import pytest
 from helpers.failpoints import complete, kill_at
 from helpers.faults import Load
 
-ROWS_OF_TWO_CHUNKS = 700  # mid_produce is reached by each row
+# What comes before the third chunk, where it is not two: mid_produce is reached by each row, the end of a transaction by the first marker's too.
+BEFORE = {"mid_produce": 700, "end_txn_sent": 3}
 
 
 @pytest.mark.parametrize("point", ["after_begin", "mid_produce", "after_marker", "end_txn_sent", "before_answer"])
 def test_client_killed(failpoint_load: Load, point: str) -> None:
     migration = failpoint_load.company.start_run()
-    kill_at(failpoint_load, [point], skip=ROWS_OF_TWO_CHUNKS if point == "mid_produce" else 2)
+    kill_at(failpoint_load, [point], skip=BEFORE.get(point, 2))
     verdict = complete(failpoint_load, migration)
     if point in ("mid_produce", "after_marker"):
         assert verdict.aborted > 0, "no transaction was hit"
