@@ -2,6 +2,7 @@
 // extension starts it with a socket as file descriptor 3 and speaks the protocol of wire/protocol.hpp. It lives as
 // long as the socket and never longer than its parent.
 
+#include <malloc.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -22,6 +23,8 @@ namespace {
 
 constexpr int k_socket = 3;
 constexpr int k_serve_interval_ms = 100;
+constexpr int k_kept_memory = 256 << 20;  // bytes: what a chunk needed, the next one needs as well
+constexpr int k_mapped_alone = 32 << 20;  // bytes: a piece that is so large goes back to the system at once
 
 // False at the end of the stream.
 bool wait_and_read(migrator::client::Session &session, migrator::wire::FrameReader &reader, std::vector<char> &buffer) {
@@ -69,6 +72,8 @@ int main() {
                "The extension's workers start it; it is of no use by hand.\n", stderr);
     return 2;
   }
+  (void)mallopt(M_TRIM_THRESHOLD, k_kept_memory);
+  (void)mallopt(M_MMAP_THRESHOLD, k_mapped_alone);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGINT, SIG_IGN);  // Ctrl-C at the server's terminal is for the server, which then ends its workers
   try {
