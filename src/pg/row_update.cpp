@@ -99,6 +99,37 @@ HeapTuple next_version(const Change &change, HeapTuple row, TupleDesc attributes
   return next != nullptr ? next : heap_modify_tuple_by_cols(row, attributes, change.count, change.numbers, change.values, change.nulls);
 }
 
+// Rows of one block that a snapshot sees as they were read. They stay what they are while the block is pinned.
+struct PinnedBlock {
+  Buffer buffer;
+  int count;
+  HeapTupleData rows[MaxHeapTuplesPerPage];
+};
+
+BlockNumber block_of(const RowVersion &row) { return static_cast<BlockNumber>(row.tid >> 16); }
+
+// Pins the block, which is looked up and locked once for all of its rows.
+void read_block(PinnedBlock &block, Relation table, Snapshot snapshot, const RowVersion *rows, std::size_t count) {
+  block.buffer = ReadBuffer(table, block_of(rows[0]));
+  block.count = 0;
+  heap_page_prune_opt(table, block.buffer);  // as a scan would, so that there is room beside the old versions
+  LockBuffer(block.buffer, BUFFER_LOCK_SHARE);
+  Page const page = BufferGetPage(block.buffer);
+  for (std::size_t i = 0; i < count; i++) {
+    auto const place = static_cast<OffsetNumber>(rows[i].tid & 0xffff);
+    if (place < FirstOffsetNumber || place > PageGetMaxOffsetNumber(page)) continue;
+    ItemId const item = PageGetItemId(page, place);
+    if (!ItemIdIsNormal(item)) continue;
+    HeapTupleData &row = block.rows[block.count];
+    row.t_data = reinterpret_cast<HeapTupleHeader>(PageGetItem(page, item));
+    row.t_len = ItemIdGetLength(item);
+    row.t_tableOid = RelationGetRelid(table);
+    ItemPointerSet(&row.t_self, block_of(rows[i]), place);
+    if (HeapTupleHeaderGetRawXmin(row.t_data) == rows[i].xmin && HeapTupleSatisfiesVisibility(&row, snapshot, block.buffer)) block.count++;
+  }
+  LockBuffer(block.buffer, BUFFER_LOCK_UNLOCK);
+}
+
 // The same as the executor does for a table without triggers and the like; after ExecSimpleRelationUpdate of
 // execReplication.c, except that a conflict is no error.
 std::uint64_t update_directly(Relation table, RowVersion *rows, std::size_t count, const Column *columns, std::size_t column_count,
@@ -108,45 +139,41 @@ std::uint64_t update_directly(Relation table, RowVersion *rows, std::size_t coun
   ResultRelInfo *target = makeNode(ResultRelInfo);
   InitResultRelInfo(target, table, 0, nullptr, 0);
   ExecOpenIndices(target, false);
-  TupleTableSlot *old = table_slot_create(table, nullptr);
   TupleTableSlot *fresh = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsHeapTuple);
   Change const change = make_change(table, columns, column_count, now);
   CommandCounterIncrement();
   Snapshot snapshot = renewed_snapshot();
   CommandId const command = GetCurrentCommandId(true);
   BlockNumber const blocks = RelationGetNumberOfBlocks(table);
-  BlockNumber pruned = InvalidBlockNumber;
+  auto *const block = static_cast<PinnedBlock *>(palloc(sizeof(PinnedBlock)));
   std::uint64_t changed = 0;
-  for (std::size_t i = 0; i < count; i++) {
+  for (std::size_t i = 0, renewed = 0, end = 0; i < count; i = end) {
     CHECK_FOR_INTERRUPTS();
-    if (i % k_rows_a_snapshot == k_rows_a_snapshot - 1) snapshot = renewed_snapshot();
-    auto const block = static_cast<BlockNumber>(rows[i].tid >> 16);
-    if (block >= blocks) continue;  // cut off with the rows that were there
-    if (block != pruned) {          // as a scan would, so that there is room beside the old versions
-      Buffer const buffer = ReadBuffer(table, block);
-      heap_page_prune_opt(table, buffer);
-      ReleaseBuffer(buffer);
-      pruned = block;
+    if (i - renewed >= k_rows_a_snapshot) {
+      snapshot = renewed_snapshot();
+      renewed = i;
     }
-    ItemPointerData tid;
-    ItemPointerSet(&tid, block, static_cast<OffsetNumber>(rows[i].tid & 0xffff));
-    if (!table_tuple_fetch_row_version(table, &tid, snapshot, old)) continue;
-    bool null = false;
-    if (DatumGetTransactionId(slot_getsysattr(old, MinTransactionIdAttributeNumber, &null)) != rows[i].xmin) continue;
-    HeapTuple const next = next_version(change, ExecFetchSlotHeapTuple(old, false, nullptr), RelationGetDescr(table));
-    if (next == nullptr) continue;
-    ExecStoreHeapTuple(next, fresh, true);
-    TM_FailureData failure;
-    LockTupleMode mode;
-    IndexesToUpdate indexes = k_no_index;
-    TM_Result const result = table_tuple_update(table, &tid, fresh, command, snapshot, InvalidSnapshot, true, &failure, &mode, &indexes);
-    if (result == TM_Ok) {
-      rows[changed++] = {tid_number(&fresh->tts_tid), GetCurrentTransactionId()};
-      if (target->ri_NumIndices > 0 && indexes != k_no_index) insert_index_entries(target, fresh, state, indexes);
-      ResetPerTupleExprContext(state);
+    end = i + 1;
+    while (end < count && end - i < MaxHeapTuplesPerPage && block_of(rows[end]) == block_of(rows[i])) end++;
+    if (block_of(rows[i]) >= blocks) continue;  // cut off with the rows that were there
+    read_block(*block, table, snapshot, rows + i, end - i);
+    for (int nth = 0; nth < block->count; nth++) {
+      HeapTupleData &row = block->rows[nth];
+      HeapTuple const next = next_version(change, &row, RelationGetDescr(table));
+      if (next == nullptr) continue;
+      ExecStoreHeapTuple(next, fresh, true);
+      TM_FailureData failure;
+      LockTupleMode mode;
+      IndexesToUpdate indexes = k_no_index;
+      TM_Result const result = table_tuple_update(table, &row.t_self, fresh, command, snapshot, InvalidSnapshot, true, &failure, &mode, &indexes);
+      if (result == TM_Ok) {
+        rows[changed++] = {tid_number(&fresh->tts_tid), GetCurrentTransactionId()};
+        if (target->ri_NumIndices > 0 && indexes != k_no_index) insert_index_entries(target, fresh, state, indexes);
+        ResetPerTupleExprContext(state);
+      }
     }
+    ReleaseBuffer(block->buffer);
   }
-  ExecDropSingleTupleTableSlot(old);
   ExecDropSingleTupleTableSlot(fresh);
   ExecCloseIndices(target);
   FreeExecutorState(state);
