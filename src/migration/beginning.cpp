@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "migration/run.hpp"
 #include "pg/error.hpp"
+#include "pg/table_copy.hpp"
 #include "pg/transaction.hpp"
 
 namespace migrator::migration {
@@ -63,7 +64,7 @@ void Run::copy_table(const InTable &table) {
     {
       pg::AsRole const as_owner(table.owner);
       if (pg::execute("select from " + table.quoted + " limit 1").processed > 0)
-        rows = pg::execute("create table " + copy + " as table " + table.quoted).processed;
+        rows = pg::copy_table(table.quoted, copy);
     }
     if (rows > 0)
       pg::execute("insert into in_migration.copy_table_info (company, table_name, copy_name, rows) values ($1, $2, $3, $4::bigint)",
