@@ -17,6 +17,7 @@ using migration::Stage;
 
 constexpr std::uint32_t k_grace = 5000;              // ms that the process may be late before it is killed
 constexpr long k_idle = 100;                         // ms between two looks for work
+constexpr long k_begin_idle = 20;                    // the same while the run is being planned
 constexpr long k_control_interval = 200;             // ms between two looks at pause and cancel
 constexpr auto k_patience = std::chrono::seconds(2); // with Kafka, before its silence becomes the reason of a wait
 const char *const k_conflict = "a row is being changed by another session";
@@ -63,7 +64,7 @@ void Publisher::work() {
       if (waiting_) run_.set_waiting("");
       waiting_ = false;
       failures_ = 0;
-      if (!busy) pg::wait(k_idle);
+      if (!busy) pg::wait(control.stage == Stage::begin ? k_begin_idle : k_idle);
       continue;
     } catch (const Cancelled &) {
       break;
@@ -114,7 +115,7 @@ void Publisher::ask() {
 
 // One piece of work. False: there is none at the moment.
 bool Publisher::step(Stage stage) {
-  // Before the run is planned, only what a cancelled one left behind is settled.
+  // Before the run is planned, only a slot is opened and what a cancelled run left behind is settled.
   if (stage == Stage::begin) return settle_a_slot();
   if (!migration::published(stage)) return false;
   if (settle_a_slot()) return true;

@@ -29,6 +29,8 @@ public:
       migration::Control const control = run_.control();
       if (!control.running) return;
       try {
+        if (new_) run_.set_waiting("");  // a reason of a worker before us; from now on publishers may have theirs
+        new_ = false;
         beat();
         if (!advance(control)) pg::wait(k_look);
         if (waiting_) run_.set_waiting("");
@@ -47,10 +49,8 @@ private:
   bool advance(const migration::Control &control) {
     if (control.paused) return false;
     if (control.stage == Stage::begin) {
-      if (run_.has_leftovers()) {
-        keep_publishers();
-        return false;
-      }
+      keep_publishers();  // they open Kafka meanwhile
+      if (run_.has_leftovers()) return false;
       run_.begin();
       return true;
     }
@@ -99,7 +99,8 @@ private:
   std::int64_t migration_;
   std::map<int, Publisher> publishers_;
   Clock::time_point next_beat_{};
-  bool waiting_ = true;  // a reason of a worker before us may stand there
+  bool new_ = true;
+  bool waiting_ = false;
   int failures_ = 0;
 };
 
