@@ -21,6 +21,7 @@ from contenders.bare import Bare  # noqa: E402
 from contenders.debezium import Debezium  # noqa: E402
 from contenders.ours import Ours  # noqa: E402
 from contenders.pipes import Copy, Kcat  # noqa: E402
+from contenders.statuses import Statuses  # noqa: E402
 from load import natural_client  # noqa: E402
 from results import Results  # noqa: E402
 from rounds import measure, say  # noqa: E402
@@ -31,7 +32,9 @@ from stage import SETTINGS, Stage, machine  # noqa: E402
 def compare(plan: Plan, results: Results) -> None:
     """The whole run beside COPY | kcat, Debezium, plain COPY and a bare producer."""
     with Stage(natural_client(plan.rows), plan.partitions, plan.workers) as stage:
-        contenders: list[Contender] = [Ours(stage), Ours(stage, copies=False), Kcat(stage), Kcat(stage, flat=True), Copy(stage), Bare(stage), Bare(stage, through_client=True), Debezium(stage)]
+        ours, pipes = [Ours(stage), Ours(stage, copies=False)], [Kcat(stage), Kcat(stage, flat=True), Copy(stage)]
+        parts = [Bare(stage), Bare(stage, through_client=True), Statuses(stage)]
+        contenders: list[Contender] = [*ours, *pipes, *parts, Debezium(stage)]
         measure(results, contenders, plan.rounds)
 
 

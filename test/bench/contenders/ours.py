@@ -7,6 +7,8 @@ from stage import Stage
 
 from . import Metrics
 
+WORK = ("reading", "encoding", "writing", "waiting")  # of a publisher, as migrator.chunk tells it; it waits for Kafka
+
 
 class Ours:
     def __init__(self, stage: Stage, copies: bool = True) -> None:
@@ -38,14 +40,19 @@ class Ours:
         return self.metrics(migration)
 
     def metrics(self, migration: int) -> Metrics:
-        """Seconds of the run and of its stages, and the bytes of a message."""
+        """Seconds of the run and of its stages, the bytes of a message, and what the publishers did: µs a row, all of them together."""
         (row,) = self.stage.database.query(
             """select extract(epoch from max(t.finished_at) filter (where type = 'FIX_PROCESS_TRACKING') - m.started_at),
                       extract(epoch from max(t.finished_at) filter (where type = 'BEGIN') - m.started_at),
                       extract(epoch from max(t.finished_at) filter (where type = 'MIGRATE_SINGLE_FIELDS')
-                                       - min(t.started_at) filter (where type = 'MIGRATE_SINGLE_FIELDS')),
-                      (select sum(bytes) / sum(rows) from migrator.chunk where migration_id = m.id)
+                                       - min(t.started_at) filter (where type = 'MIGRATE_SINGLE_FIELDS'))
                  from in_tables.task t join migrator.migration m on m.id = t.migration_id where m.id = %s group by m.id""",
             migration,
         )
-        return dict(zip(("seconds", "beginning", "publishing", "message_bytes"), map(float, row), strict=True))
+        (chunks,) = self.stage.database.query(
+            """select sum(bytes) / sum(rows), extract(epoch from sum(reading)) * 1e6 / sum(rows), extract(epoch from sum(encoding)) * 1e6 / sum(rows),
+                      extract(epoch from sum(writing)) * 1e6 / sum(rows), extract(epoch from sum(publishing)) * 1e6 / sum(rows)
+                 from migrator.chunk where migration_id = %s""",
+            migration,
+        )
+        return dict(zip(("seconds", "beginning", "publishing", "message_bytes", *WORK), map(float, row + chunks), strict=True))
