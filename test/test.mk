@@ -1,7 +1,6 @@
 # The tests, the demo, and what both need. How to write a test: test/README.md.
 
 PYTHON := /usr/bin/python3  # Debian's: its packages are the ones that "make setup" installs
-ROUNDS ?= 5                 # of make chaos and make bench
 export PG_CONFIG
 
 .PHONY: setup test checks unit regress isolation pgtap e2e chaos chaos-report bench demo installed
@@ -40,7 +39,7 @@ installed: all
 RESULTS ?= build/chaos/results
 chaos: installed faults
 	@scripts/fetch-kafka.sh
-	@$(PYTHON) test/chaos/chaos.py $(ROUNDS) --results $(RESULTS) $(if $(FAULT),--fault $(FAULT)) $(if $(SEED),--seed $(SEED))
+	@$(PYTHON) test/chaos/chaos.py $(or $(ROUNDS),5) --results $(RESULTS) $(if $(FAULT),--fault $(FAULT)) $(if $(SEED),--seed $(SEED))
 chaos-report:
 	@$(PYTHON) test/chaos/chaos.py --report --results $(RESULTS)
 
@@ -67,8 +66,8 @@ bench: setup
 	@scripts/fetch-kafka.sh
 	@scripts/fetch-debezium.sh
 	@$(SECOND_MAKE) -s installed build/client_bench
-	@$(PYTHON) test/bench/bench.py $(SERIES) --rounds $(ROUNDS) $(if $(ROWS),--rows $(ROWS)) $(if $(WORKERS),--workers $(WORKERS)) \
-	  $(if $(PARTITIONS),--partitions $(PARTITIONS))
+	@$(PYTHON) test/bench/bench.py $(SERIES) $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	  $(if $(WORKERS),--workers $(WORKERS)) $(if $(PARTITIONS),--partitions $(PARTITIONS))
 
 build/mock_broker: demo/mock_broker.cpp
 	@mkdir -p $(@D)

@@ -9,7 +9,7 @@ import datetime
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -25,7 +25,7 @@ from contenders.statuses import Statuses  # noqa: E402
 from load import natural_client  # noqa: E402
 from results import Results  # noqa: E402
 from rounds import measure, say  # noqa: E402
-from series import Plan  # noqa: E402
+from series import Plan, Series  # noqa: E402
 from stage import SETTINGS, Stage, machine  # noqa: E402
 
 
@@ -38,28 +38,32 @@ def compare(plan: Plan, results: Results) -> None:
         measure(results, contenders, plan.rounds)
 
 
-SERIES: Mapping[str, Callable[[Plan, Results], None]] = {"compare": compare} | series.ALL
+SERIES: Mapping[str, Series] = {"compare": Series(compare, 1000000, 5)} | series.ALL
+
+
+def chosen(names: list[str]) -> list[str]:
+    """The series of these names; exits if there is no such series."""
+    for name in names:
+        if name not in {*SERIES, "all", "report"}:
+            sys.exit(f"There is no series {name}. There are: {', '.join(SERIES)}; all; report.")
+    return list(SERIES) if "all" in names else [name for name in names if name != "report"]
 
 
 def main() -> None:
-    names = ", ".join(SERIES)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("series", nargs="*", default=["compare"], help=f"{names}; report: only writes the report anew")
-    parser.add_argument("--rows", type=int, default=1000000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("series", nargs="*", default=["compare"], help=f"{', '.join(SERIES)}; all: all of them; report: only writes the report anew")
+    parser.add_argument("--rows", type=int, help="in place of those of the series")
+    parser.add_argument("--rounds", type=int, help="likewise")
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 2)
     arguments = parser.parse_args()
-    plan = Plan(arguments.rows, arguments.rounds, arguments.partitions, arguments.workers)
-    for name in arguments.series:
-        if name == "report":
-            continue
-        if name not in SERIES:
-            sys.exit(f"There is no series {name}. There are: {names}; report.")
-        say(f"== {name}: {SERIES[name].__doc__} {plan.rows:,} rows, {plan.rounds} rounds and one to warm up; scratch servers, removed at the end.")
+    for name in chosen(arguments.series):
+        which = SERIES[name]
+        plan = Plan(arguments.rows or which.rows, arguments.rounds or which.rounds, arguments.partitions, arguments.workers)
+        say(f"== {name}: {which.run.__doc__} {plan.rows:,} rows, rounds: {plan.rounds}; scratch servers, removed at the end.")
         facts = plan.facts() | {"machine": machine(), "settings": " ".join(f"{key}={value}" for key, value in SETTINGS.items())}
         start = time.monotonic()
-        SERIES[name](plan, Results(name, facts | {"date": datetime.date.today().isoformat()}))
+        which.run(plan, Results(name, facts | {"date": datetime.date.today().isoformat()}))
         say(f"   {time.monotonic() - start:.0f} s in all")
     report.write()
 

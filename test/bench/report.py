@@ -54,9 +54,10 @@ def spread(values: list[float]) -> str:
 
 def conditions(results: Results) -> str:
     facts = results.facts
+    rounds = "one round" if facts["rounds"] == "1" else f"median of {facts['rounds']} rounds"
     return (
-        f"{int(facts['rows']):,} rows, {facts['workers']} workers, {facts['partitions']} partitions, median of {facts['rounds']} rounds after one to warm "
-        f"up; {facts['date']}, {facts['machine']}, broker on the same machine; {facts['settings']}, fsync and synchronous_commit on, lz4.\n"
+        f"{int(facts['rows']):,} rows, {facts['workers']} workers, {facts['partitions']} partitions, {rounds} after one to warm up; {facts['date']}, "
+        f"{facts['machine']}, broker on the same machine; {facts['settings']}, fsync and synchronous_commit on, lz4.\n"
     )
 
 
