@@ -26,12 +26,12 @@ from load import natural_client  # noqa: E402
 from results import Results  # noqa: E402
 from rounds import measure, say  # noqa: E402
 from series import Plan, Series  # noqa: E402
-from stage import SETTINGS, Stage, machine  # noqa: E402
+from stage import SETTINGS, machine  # noqa: E402
 
 
 def compare(plan: Plan, results: Results) -> None:
     """The whole run beside COPY | kcat, Debezium, plain COPY and a bare producer."""
-    with Stage(natural_client(plan.rows), plan.partitions, plan.workers) as stage:
+    with plan.stage(natural_client(plan.rows)) as stage:
         ours, pipes = [Ours(stage), Ours(stage, copies=False)], [Kcat(stage), Kcat(stage, flat=True), Copy(stage)]
         parts = [Bare(stage), Bare(stage, through_client=True), Statuses(stage)]
         contenders: list[Contender] = [*ours, *pipes, *parts, Debezium(stage)]
@@ -59,11 +59,10 @@ def main() -> None:
     arguments = parser.parse_args()
     for name in chosen(arguments.series):
         which = SERIES[name]
-        plan = Plan(arguments.rows or which.rows, arguments.rounds or which.rounds, arguments.partitions, arguments.workers)
+        plan = Plan(arguments.rows or which.rows, arguments.rounds or which.rounds, arguments.partitions, arguments.workers, SETTINGS | dict(which.settings))
         say(f"== {name}: {which.run.__doc__} {plan.rows:,} rows, rounds: {plan.rounds}; scratch servers, removed at the end.")
-        facts = plan.facts() | {"machine": machine(), "settings": " ".join(f"{key}={value}" for key, value in SETTINGS.items())}
         start = time.monotonic()
-        which.run(plan, Results(name, facts | {"date": datetime.date.today().isoformat()}))
+        which.run(plan, Results(name, plan.facts() | {"machine": machine(), "date": datetime.date.today().isoformat()}))
         say(f"   {time.monotonic() - start:.0f} s in all")
     report.write()
 

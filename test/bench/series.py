@@ -1,8 +1,8 @@
 """The further series: what the speed depends on, and what a run costs beside time."""
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from contenders import Contender, Metrics
 from contenders.applied import Applied
@@ -27,12 +27,14 @@ class Plan:
     rounds: int
     partitions: int
     workers: int
+    settings: Mapping[str, str]  # of the server
 
     def facts(self) -> dict[str, str]:
-        return {name: str(value) for name, value in vars(self).items()}
+        numbers = {name: str(value) for name, value in vars(self).items() if name != "settings"}
+        return numbers | {"settings": " ".join(f"{name}={value}" for name, value in self.settings.items())}
 
-    def stage(self, load: Load, **settings: str) -> Stage:
-        return Stage(load, self.partitions, self.workers, settings)
+    def stage(self, load: Load) -> Stage:
+        return Stage(load, self.partitions, self.workers, self.settings)
 
 
 def _each(plans: Iterable[tuple[str, Plan, Load]], results: Results) -> None:
@@ -87,8 +89,7 @@ class Watched:
 def memory(plan: Plan, results: Results) -> None:
     """Peak memory of each process, in MB, at a tenth of the rows and at all of them."""
     for rows in (plan.rows // 10, plan.rows):
-        # Little is shared, so that what a process is charged for is nearly its own.
-        with plan.stage(natural_client(rows), shared_buffers="32MB") as stage:
+        with plan.stage(natural_client(rows)) as stage:
             stage.fresh()
 
             def around(run: Callable[[], Metrics]) -> Metrics:
@@ -187,11 +188,16 @@ class Series:
     run: Callable[[Plan, Results], None]
     rows: int = 300000
     rounds: int = 2
+    settings: Mapping[str, str] = field(default_factory=dict)  # of the server, beside SETTINGS
 
 
+# PostgreSQL's own default: with more, the smallest table would lie in memory and the others not.
+SIZE = Series(size, 1000000, 1, {"shared_buffers": "128MB"})
+# Little is shared, so that what a process is charged for is nearly its own.
+MEMORY = Series(memory, 1000000, 1, {"shared_buffers": "32MB"})
 # With the sizes at which docs/benchmark.md was made; what takes long has one round.
 ALL = {
     "workers": Series(workers), "partitions": Series(partitions), "width": Series(width, 200000), "fields": Series(fields, 200000),
-    "size": Series(size, 1000000, 1), "memory": Series(memory, 1000000, 1), "wal": Series(wal), "bloat": Series(bloat, rounds=1), "pgbench": Series(pgbench),
+    "size": SIZE, "memory": MEMORY, "wal": Series(wal), "bloat": Series(bloat, rounds=1), "pgbench": Series(pgbench),
     "consume": Series(consume, rounds=3), "store_size": Series(store_size, 1000000, 1),
 }  # fmt: skip

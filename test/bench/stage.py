@@ -17,14 +17,13 @@ JAVA = ["-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]
 
 
 class Stage:
-    def __init__(self, load: Load, partitions: int, workers: int, settings: Mapping[str, str] | None = None) -> None:
-        """`settings` of the server override SETTINGS."""
+    def __init__(self, load: Load, partitions: int, workers: int, settings: Mapping[str, str]) -> None:
         self.load = load
         self.partitions = partitions
         self.workers = workers
         self._stack = contextlib.ExitStack()
         self._topics = 0
-        self.server_settings = SETTINGS | dict(settings or {})
+        self.server_settings = dict(settings)
         self._fresh = False
 
     def __enter__(self) -> "Stage":
