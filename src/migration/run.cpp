@@ -68,7 +68,7 @@ void Run::set_waiting(const std::string &reason) const {
   {
     pg::Transaction transaction;
     news = pg::execute("update migrator.migration set waiting = nullif($2, '') where id = $1::bigint "
-                       "and waiting is distinct from nullif($2, '')",
+                       "and state = 'RUNNING' and waiting is distinct from nullif($2, '')",
                        {number(id_), reason})
                .processed > 0;
     transaction.commit();
@@ -91,6 +91,18 @@ bool Run::has_leftovers() const {
   bool const found = pg::execute("select from migrator.chunk c join migrator.migration m on m.id = c.migration_id "
                                  "where c.state = 'CLAIMED' and m.company = $1 and m.state <> 'RUNNING' limit 1", {company_})
                          .processed > 0;
+  transaction.commit();
+  return found;
+}
+
+bool Run::has_rows() const {
+  pg::Transaction transaction;
+  bool found = false;
+  for (const InTable &table : layout_.tables) {
+    if (found) break;
+    pg::AsRole const as_owner(table.owner);
+    found = pg::execute("select from " + table.quoted + " limit 1").processed > 0;
+  }
   transaction.commit();
   return found;
 }

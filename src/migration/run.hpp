@@ -36,6 +36,8 @@ public:
   bool ended(Stage stage) const;
   // Chunks of cancelled runs that are still to be settled: their rows may belong to this run.
   bool has_leftovers() const;
+  // Is there any row at all, waiting or not? Empty tables need no Kafka.
+  bool has_rows() const;
   // The snapshot taken in begin(), as text; "" before.
   std::string boundary() const;
   // Does the stage's own tasks; published stages have none. Then moves on to the next stage.

@@ -49,8 +49,9 @@ private:
   bool advance(const migration::Control &control) {
     if (control.paused) return false;
     if (control.stage == Stage::begin) {
-      keep_publishers();  // they open Kafka meanwhile
-      if (run_.has_leftovers()) return false;
+      bool const leftovers = run_.has_leftovers();
+      if (leftovers || run_.has_rows()) keep_publishers();  // they open Kafka meanwhile
+      if (leftovers) return false;
       run_.begin();
       return true;
     }

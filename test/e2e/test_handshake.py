@@ -144,6 +144,21 @@ def test_a_dry_run_over_empty_tables(make_company: Callable[..., Company]) -> No
     assert company.start() == "not started: row 1 in process_tracking was migrated already"
 
 
+def test_empty_tables_need_no_kafka(make_company: Callable[..., Company]) -> None:
+    company = make_company(THING)
+    company.set(in_topic=f"{company.topic}_missing")
+    # The run lasts until a publisher would have opened Kafka, and told why it cannot.
+    company.database.execute(
+        """create function publisher() returns void language plpgsql as $$ begin
+             for i in 1..100 loop exit when exists (select from migrator.slot); perform pg_sleep(0.01); end loop; end $$;
+           insert into migrator.hook (company, name, command) select code, 'publisher', 'select public.publisher()' from migrator.company"""
+    )
+    company.wait_for(company.start_run())
+    assert company.database.query("select from migrator.slot") == []
+    assert company.database.query("select message from in_migration.log where message like 'waiting%%'") == []
+    assert company.database.query("select message from in_migration.errors") == []
+
+
 def test_rows_of_a_later_time_wait_for_the_next_run(make_company: Callable[..., Company], broker: Broker) -> None:
     """Also a row whose id is smaller because its transaction began before the run and committed after its start."""
     company = make_company(THING)
