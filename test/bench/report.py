@@ -103,7 +103,7 @@ def ratios(results: Results) -> str:
     return "How many times as fast migrator is:\n\n" + table(["ratio", "value", "round by round", "goal", ""], rows)
 
 
-def scale(series: str, title: str, head: str) -> str:
+def scale(series: str, title: str, head: str, note: str = "") -> str:
     """Rows per second by a parameter; the rows are the parameter itself in the series of sizes."""
     results = Results(series)
     if not results.lines:
@@ -115,7 +115,7 @@ def scale(series: str, title: str, head: str) -> str:
         size = results.median("ours", "message_bytes", parameter)
         lines.append([f"{int(parameter):,}", f"{rows / whole:,.0f}", f"{rows / publishing:,.0f}", f"{1e6 * whole / rows:.2f}", f"{size:.0f}"])
     heads = [head, "rows/s, whole run", "rows/s, publishing", "µs a row, whole run", "bytes a message"]
-    return f"## {title}\n\n" + conditions(results) + "\n" + table(heads, lines)
+    return f"## {title}\n\n" + conditions(results) + note + "\n" + table(heads, lines)
 
 
 # How many times as fast as the JDBC sink: ratio and contender.
@@ -165,7 +165,7 @@ def write() -> None:
         scale("width", "Width of rows", "bytes of values"),
         scale("fields", "Number of fields", "fields"),
         scale("partitions", "Partitions", "partitions"),
-        scale("size", "Size of the table", "rows"),
+        scale("size", "Size of the table", "rows", "The first line is the median of five rounds, the others were not warmed up.\n"),
         metrics("memory", "Peak memory, MB", "rows", {
             "publisher_peak_mb": "publisher", "publisher_own_mb": "its own", "client_peak_mb": "Kafka client", "client_own_mb": "its own",
             "runner_peak_mb": "runner", "runner_own_mb": "its own"}),
