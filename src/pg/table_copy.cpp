@@ -49,6 +49,7 @@ std::uint64_t copy_rows(Relation source, Relation copy) {
     if (count > 0) table_multi_insert(copy, slots, count, command, TABLE_INSERT_SKIP_FSM, bulk);
     MemoryContextSwitchTo(old);
     MemoryContextReset(batch);
+    XLogSetAsyncXactLSN(XactLastRecEnd);  // wakes the WAL writer, which writes on another processor what would fill the buffers here
     rows += static_cast<std::uint64_t>(count);
   }
   for (int i = 0; i < k_batch; i++) ExecDropSingleTupleTableSlot(slots[i]);
