@@ -63,13 +63,13 @@ void Run::heartbeat() {
   transaction.commit();
 }
 
-void Run::set_waiting(const std::string &reason) const {
+void Run::set_waiting(const std::string &reason, bool weak) const {
   bool news = false;
   {
     pg::Transaction transaction;
     news = pg::execute("update migrator.migration set waiting = nullif($2, '') where id = $1::bigint "
-                       "and state = 'RUNNING' and waiting is distinct from nullif($2, '')",
-                       {number(id_), reason})
+                       "and state = 'RUNNING' and waiting is distinct from nullif($2, '') and (waiting is null or not $3::boolean)",
+                       {number(id_), reason, weak ? "t" : "f"})
                .processed > 0;
     transaction.commit();
   }

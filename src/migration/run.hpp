@@ -28,8 +28,8 @@ public:
 
   Control control() const;
   void heartbeat();
-  // Why nothing moves; "" when it does.
-  void set_waiting(const std::string &reason) const;
+  // Why nothing moves; "" when it does. A weak reason does not take the place of another one.
+  void set_waiting(const std::string &reason, bool weak = false) const;
   void record_error(const std::string &place, const std::string &sqlstate, const std::string &message) const;
 
   void begin();                 // BEGIN: copies, boundary, tasks

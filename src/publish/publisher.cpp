@@ -59,6 +59,7 @@ void Publisher::work() {
     migration::Control const control = run_.control();
     if (!control.running || control.orphaned) break;
     std::string reason;
+    bool weak = false;
     try {
       bool const busy = !control.paused && step(control.stage);
       if (waiting_) run_.set_waiting("");
@@ -68,6 +69,9 @@ void Publisher::work() {
       continue;
     } catch (const Cancelled &) {
       break;
+    } catch (const OthersSettle &) {
+      reason = "another publisher is still settling a slot of server \"" + run_.layout().server + "\"";
+      weak = true;
     } catch (const pg::Error &error) {
       // Conflicts with the supplier's own transactions pass by themselves; others are news for the operator.
       std::string const code = error.sqlstate();
@@ -79,18 +83,18 @@ void Publisher::work() {
       reason = error.message() + (error.detail_text().empty() ? "" : "; " + error.detail_text());
       if (error.sqlstate() == sqlstate::internal) run_.record_error("publish", error.sqlstate(), error.message());
     }
-    wait_for(reason);
+    wait_for(reason, weak);
   }
   close();
 }
 
 // Back-off with the reason in sight. Everything of this attempt is dropped: the next one begins with recovery.
-void Publisher::wait_for(const std::string &reason) {
+void Publisher::wait_for(const std::string &reason, bool weak) {
   close();
   task_.reset();
   failures_++;
   if (failures_ > 1 || reason != k_conflict) {
-    run_.set_waiting(reason);
+    run_.set_waiting(reason, weak);
     waiting_ = true;
   }
   long const most = std::min(250L << std::min(failures_, 6), 10000L);
@@ -100,17 +104,15 @@ void Publisher::wait_for(const std::string &reason) {
   }
 }
 
-// While Kafka is waited for: ends the wait when the run is cancelled, and tells of it when it lasts.
+// While Kafka is waited for: ends the wait when the run is cancelled, and tells of it when it lasts. It tells again where no reason
+// stands: another publisher, for which things move, took it away.
 void Publisher::watch() {
   if (!run_.control().running) throw Cancelled();
-  if (silence_told_ || Clock::now() - asked_ < k_patience) return;
-  run_.set_waiting("Kafka: server \"" + run_.layout().server + "\" has not answered for some seconds");
-  waiting_ = silence_told_ = true;
-}
-
-void Publisher::ask() {
-  asked_ = Clock::now();
-  silence_told_ = false;
+  if (Clock::now() - std::max(asked_, told_) < k_patience) return;
+  bool const again = told_ > asked_;
+  run_.set_waiting("Kafka: server \"" + run_.layout().server + "\" has not answered for some seconds", again);
+  told_ = Clock::now();
+  waiting_ = true;
 }
 
 // One piece of work. False: there is none at the moment.
@@ -263,7 +265,7 @@ void Publisher::publish(Chunk &chunk, Source &source) {
     pg::Transaction transaction;
     finish(transaction, run_.layout(), chunk, source, {});
   }
-  ask();
+  asked_ = Clock::now();
   std::uint32_t const deadline = kafka_deadline();
   client_->send(wire::encode(wire::Publish{marker, batch_.messages.count(), deadline}), k_grace);
   client_->send(batch_.messages.finish(), deadline);

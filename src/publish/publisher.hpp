@@ -24,6 +24,9 @@ public:
 private:
   using Clock = std::chrono::steady_clock;
 
+  // Thrown when another publisher is settling a slot for long: what it waits for itself, it tells itself.
+  struct OthersSettle {};
+
   // What is known of a chunk that Kafka has committed.
   struct Published {
     std::int64_t marker_offset = -1;
@@ -51,11 +54,10 @@ private:
   std::uint64_t limit(const migration::InTable &table) const;
   std::uint16_t topic_index(const std::string &topic) const;
   [[noreturn]] void stop_in_doubt(const std::string &reason, std::optional<std::int64_t> offset);
-  void ask();
   void watch();
   // ms for one answer of Kafka
   static std::uint32_t kafka_deadline() { return static_cast<std::uint32_t>(migration::kafka_timeout) * 1000; }
-  void wait_for(const std::string &reason);
+  void wait_for(const std::string &reason, bool weak);
 
   migration::Run run_;
   int number_;
@@ -65,7 +67,7 @@ private:
   bool waiting_ = true;        // a reason of ours, or of a worker before us, may stand in migration.waiting
   int failures_ = 0;           // in a row
   Clock::time_point asked_;    // when Kafka was last asked for something,
-  bool silence_told_ = false;  // and whether its silence since then stands in migration.waiting
+  Clock::time_point told_;     // and when its silence since then was last told
   int others_rounds_ = 0;      // of waiting for another publisher to settle a slot
 
   // The slot we hold, and its open client process.

@@ -76,6 +76,7 @@ bool Publisher::settle_a_slot() {
   }
   // Our own chunk comes before one that was left elsewhere: to take that up is to let ours go.
   if (std::optional<int> const next = unopened ? unopened : holding ? std::nullopt : left) {
+    others_rounds_ = 0;
     open(*next);
     if (lent.contains(*next)) close();
     return true;
@@ -83,7 +84,8 @@ bool Publisher::settle_a_slot() {
   if (others_settle) {
     pg::wait(k_others);
     if (++others_rounds_ < k_others_rounds) return true;
-    throw Error(sqlstate::not_in_prerequisite_state, "another publisher is still settling a slot of server \"" + server + "\"");
+    MIGRATOR_FAILPOINT("others_awaited");
+    throw OthersSettle();
   }
   others_rounds_ = 0;
   if (client_ != nullptr) return false;
@@ -142,7 +144,7 @@ void Publisher::open(int slot) {
   request.deadline_ms = kafka_deadline();
   auto client = std::make_unique<server::Client>();
   client->set_watch([this] { watch(); });
-  ask();
+  asked_ = Clock::now();
   std::string const answer = client->ask(wire::encode(request), wire::Type::opened, request.deadline_ms);
   client_ = std::move(client);
   recover(wire::decode<wire::Opened>(answer));

@@ -143,6 +143,23 @@ def test_a_slot_that_another_company_opens_is_waited_for(failpoint_load: Load, m
     assert other.statuses("in_thing") == {"": 1000}
 
 
+def test_who_waits_for_another_publisher_leaves_its_reason(failpoint_load: Load) -> None:
+    load = failpoint_load
+    load.company.set(workers=2)
+    load.cluster.failpoints.arm("recovery_read", "stop")
+    migration = load.company.start_run()
+    reader = load.cluster.failpoints.wait("recovery_read")
+    try:
+        wait_until(lambda: "Kafka" in (load.company.waiting() or ""), 30, "the silence is told")
+        load.cluster.failpoints.arm("others_awaited", "stop", skip=1)  # the second time: what it had to tell the first time is told
+        thaw([load.cluster.failpoints.wait("others_awaited")])
+    finally:
+        thaw([reader])
+    complete(load, migration)
+    told = [message for (message,) in load.database.query("select message from in_migration.log where message like 'waiting:%%'")]
+    assert len(told) == 1 and "Kafka" in told[0], told
+
+
 @pytest.mark.parametrize("chunks", [0, 2])
 def test_lost_markers_are_noticed(failpoint_load: Load, broker: Broker, chunks: int) -> None:
     """After so many chunks; the marker of the next one is lost with theirs."""

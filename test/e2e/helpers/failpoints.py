@@ -25,7 +25,7 @@ CLIENT = (
     "recovery_read",
 )
 # Where a worker waits for another: only some runs come by, so that nobody is killed there at random.
-WAITING = ("predecessor_awaited",)
+WAITING = ("predecessor_awaited", "others_awaited")
 RECOVERY = ("recovery_fenced", "recovery_scan", "recovery_read", "recovery_decided")
 
 
