@@ -28,7 +28,11 @@ bool owns(Oid database) {
 void end_workers(Oid database) {
   int const count = pgstat_fetch_stat_numbackends();
   for (int i = 1; i <= count; i++) {
+#if PG_VERSION_NUM >= 160000
+    LocalPgBackendStatus *const local = pgstat_get_local_beentry_by_index(i);
+#else
     LocalPgBackendStatus *const local = pgstat_fetch_stat_local_beentry(i);
+#endif
     if (local == nullptr) continue;
     PgBackendStatus const &status = local->backendStatus;
     if (status.st_databaseid != database || status.st_backendType != B_BG_WORKER) continue;
