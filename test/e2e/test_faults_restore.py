@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 from harness import Broker, Cluster, Database, wait_until
-from helpers.failpoints import doubts, stopped_at
-from helpers.faults import Load, freeze, thaw
-from helpers.oracle import Record, read
+from helpers.failpoints import doubts, kill_at, stopped_at
+from helpers.faults import Load
+from helpers.oracle import read
 
 SETTINGS = {"migrator.schedule": "1h", "migrator.heartbeat_timeout": "3s", "migrator.chunk_rows": "250"}
 
@@ -175,48 +175,24 @@ def test_clone_of_a_database_that_went_on(load: Load) -> None:
         clone.check_log()
 
 
-def freeze_behind_a_commit(load: Load) -> tuple[int, Record, str]:
-    """Freezes the publisher while its chunk is CLAIMED here and committed in Kafka. Returns its pid and the marker with its topic."""
-    database = load.database
-    found: list[tuple[int, Record, str]] = []
-
-    def caught() -> bool:
-        frozen = freeze(load.workers("publisher"))
-        claimed = database.query("select id::text from migrator.chunk where state = 'CLAIMED'")
-        topic = database.value("select migrator.marker_topic()")
-        # What was sent before the freeze is committed by the client process alone.
-        end = time.monotonic() + 1
-        while claimed and not found and time.monotonic() < end:
-            markers = [r for r in read(load.oracle.bootstrap, topic) if json.loads(r.value)["chunk"] == claimed[0][0]]
-            found.extend((frozen[0], marker, topic) for marker in markers)
-        if not found:
-            thaw(frozen)
-        return bool(found)
-
-    wait_until(caught, 60, "a chunk is committed in Kafka and not here", interval=0.003)
-    return found[0]
-
-
-def test_resolved_doubt_keeps_what_kafka_committed(
-    original: Cluster, broker: Broker, make_topic: Callable[..., str]
-) -> None:
+def test_resolved_doubt_keeps_what_kafka_committed(failpoint_load: Load, broker: Broker) -> None:
     """Behind the marker of the chunk that was on its way stands one that nobody knows."""
-    original.psql("create database restored")
-    database = Database(original, "restored")
-    database.execute("create extension migrator")
-    load = Load(database, broker, make_topic(), rows=6000, workers=1)
+    load = failpoint_load
+    database = load.database
     migration = load.company.start_run()
-    publisher, marker, topic = freeze_behind_a_commit(load)
-    producer = Producer({"bootstrap.servers": broker.bootstrap})
-    unknown = {"v": 1, "chunk": "00000000-0000-4000-8000-000000000000"}
-    producer.produce(topic, json.dumps(unknown), marker.key, marker.partition)
-    assert producer.flush(10) == 0
-    load.crash(lambda: original.kill_backend(publisher))
+
+    def append_unknown_marker() -> None:
+        sql = "select migrator.marker_topic(), migrator.transactional_id(server, slot), slot from migrator.chunk where state = 'CLAIMED'"
+        ((topic, key, slot),) = database.query(sql)
+        producer = Producer({"bootstrap.servers": broker.bootstrap})
+        unknown = {"v": 1, "chunk": "00000000-0000-4000-8000-000000000000"}
+        producer.produce(topic, json.dumps(unknown), key, slot)
+        assert producer.flush(10) == 0
+
+    kill_at(load, ["after_kafka_commit"], skip=1, note=append_unknown_marker)
     wait_until(lambda: "in doubt" in (load.company.waiting() or ""), 15, "the run stops in doubt")
-    ((server, found),) = database.query("select server, slot from migrator.slot where in_doubt is not null")
-    assert found == marker.partition
-    database.execute("select migrator.resolve_in_doubt(%s, %s)", server, found)
+    ((server, slot),) = database.query("select server, slot from migrator.slot where in_doubt is not null")
+    database.execute("select migrator.resolve_in_doubt(%s, %s)", server, slot)
     load.company.wait_for(migration)
     after = Counter(published(load, "read_committed"))
     assert set(after.values()) == {1}
-    original.check_log()
