@@ -207,8 +207,18 @@ def test_a_claim_survives_the_server(failpoint_load: Load) -> None:
     """It is on disk before its rows are published, by its own doing: nobody else writes."""
     load = failpoint_load
     migration = load.company.start_run()
-    writers = "select pid from pg_stat_activity where backend_type in ('walwriter', 'background writer', 'checkpointer')"
-    frozen = freeze([pid for (pid,) in load.database.query(writers)])
+    writers = load.database.query("select pid from pg_stat_activity where backend_type in ('walwriter', 'background writer', 'checkpointer')")
+    frozen: list[int] = []
+
+    def asleep() -> bool:
+        """Frozen while they wait for work, and not with a lock that others need."""
+        frozen[:] = freeze([pid for (pid,) in writers])
+        awake = load.database.query("select from pg_stat_activity where pid = any (%s) and wait_event_type is distinct from 'Activity'", frozen)
+        if awake:
+            thaw(frozen)
+        return not awake
+
+    wait_until(asleep, what="the writers are asleep")
     try:
         kill_at(load, ["after_kafka_commit"])
     finally:
