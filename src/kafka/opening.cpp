@@ -50,7 +50,6 @@ Opening open(const wire::Open &request, const Deadline &deadline) {
   // Only now: before, the past could still change.
   Watermarks const marks = watermarks(result.producer->client(), request.marker_topic, request.marker_partition, deadline);
   wire::Opened &opened = result.opened;
-  opened.marker_low = marks.low;
   opened.marker_high = marks.high;
   Markers const markers = find_markers(reader, request.marker_topic, request.marker_partition, request.marker_offset, marks,
                                        request.transactional_id, request.wanted, deadline);

@@ -17,22 +17,10 @@ namespace {
 
 ProcessUtility_hook_type next_hook = nullptr;
 
-bool owns(Oid database) {
-#if PG_VERSION_NUM >= 160000
-  return object_ownercheck(DatabaseRelationId, database, GetUserId());
-#else
-  return pg_database_ownercheck(database, GetUserId());
-#endif
-}
-
 void end_workers(Oid database) {
   int const count = pgstat_fetch_stat_numbackends();
   for (int i = 1; i <= count; i++) {
-#if PG_VERSION_NUM >= 160000
-    LocalPgBackendStatus *const local = pgstat_get_local_beentry_by_index(i);
-#else
-    LocalPgBackendStatus *const local = pgstat_fetch_stat_local_beentry(i);
-#endif
+    LocalPgBackendStatus *const local = backend_status(i);
     if (local == nullptr) continue;
     PgBackendStatus const &status = local->backendStatus;
     if (status.st_databaseid != database || status.st_backendType != B_BG_WORKER) continue;
@@ -46,7 +34,7 @@ void on_utility(PlannedStmt *statement, const char *text, bool read_only, Proces
                 QueryEnvironment *environment, DestReceiver *destination, QueryCompletion *completion) {
   if (IsA(statement->utilityStmt, DropdbStmt)) {
     Oid const database = get_database_oid(reinterpret_cast<DropdbStmt *>(statement->utilityStmt)->dbname, true);
-    if (OidIsValid(database) && owns(database)) end_workers(database);
+    if (OidIsValid(database) && owns_database(database)) end_workers(database);
   }
   (next_hook != nullptr ? next_hook : standard_ProcessUtility)(statement, text, read_only, context, parameters, environment, destination,
                                                                completion);

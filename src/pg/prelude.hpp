@@ -82,6 +82,8 @@ inline void insert_index_entries(ResultRelInfo *relation, TupleTableSlot *row, E
 inline void insert_index_entries(ResultRelInfo *relation, TupleTableSlot *new_row, EState *state) {
   (void)ExecInsertIndexTuples(relation, new_row, state, false, false, nullptr, NIL, false);
 }
+inline bool owns_database(Oid database) { return object_ownercheck(DatabaseRelationId, database, GetUserId()); }
+inline LocalPgBackendStatus *backend_status(int number) { return pgstat_get_local_beentry_by_index(number); }
 #else
 using IndexesToUpdate = bool;
 inline constexpr IndexesToUpdate k_no_index = false;
@@ -92,6 +94,8 @@ inline void insert_index_entries(ResultRelInfo *relation, TupleTableSlot *row, E
 inline void insert_index_entries(ResultRelInfo *relation, TupleTableSlot *new_row, EState *state) {
   (void)ExecInsertIndexTuples(relation, new_row, state, false, false, nullptr, NIL);
 }
+inline bool owns_database(Oid database) { return pg_database_ownercheck(database, GetUserId()); }
+inline LocalPgBackendStatus *backend_status(int number) { return pgstat_fetch_stat_local_beentry(number); }
 #endif
 
 inline IndexScanDesc begin_index_scan(Relation table, Relation index, Snapshot snapshot, int keys) {

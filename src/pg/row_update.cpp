@@ -4,6 +4,7 @@
 #include <set>
 
 #include "pg/guard.hpp"
+#include "pg/plain_table.hpp"
 #include "pg/row_cursor.hpp"
 #include "pg/row_update.hpp"
 #include "pg/row_version.hpp"
@@ -23,12 +24,10 @@ struct Column {
   ::Datum value;
 };
 
-// Nothing of the table but its indexes has to be served when a row changes.
-bool plain(Relation table, const Column *columns, std::size_t count) {
-  const FormData_pg_class *form = table->rd_rel;
+// Nothing of the table but its indexes has to be served when we, its owner, change these columns.
+bool can_be_updated(Relation table, const Column *columns, std::size_t count) {
   const TupleConstr *constraints = table->rd_att->constr;
-  if (form->relkind != RELKIND_RELATION || table->rd_tableam != GetHeapamTableAmRoutine() || form->relispartition || form->relhassubclass || form->relrowsecurity || table->rd_rules != nullptr ||
-      table->trigdesc != nullptr || form->relowner != GetUserId() ||
+  if (!is_plain_table(table) || table->rd_rel->relowner != GetUserId() ||
       (constraints != nullptr && (constraints->num_check > 0 || constraints->has_generated_stored)))
     return false;
   for (std::size_t i = 0; i < count; i++)
@@ -216,7 +215,7 @@ std::uint64_t update_rows(const std::string &table, std::vector<RowVersion> &row
   std::size_t const row_count = rows.size();
   Outcome const outcome = call([&] {
     Relation const relation = table_openrv(makeRangeVarFromNameList(qualified_name(name)), RowExclusiveLock);
-    Outcome result{find_columns(relation, column_data, column_count) && plain(relation, column_data, column_count), 0};
+    Outcome result{find_columns(relation, column_data, column_count) && can_be_updated(relation, column_data, column_count), 0};
     if (result.direct) {
       read_values(relation, column_data, column_count);
       result.changed = update_directly(relation, row_data, row_count, column_data, column_count - 1, column_data[column_count - 1]);

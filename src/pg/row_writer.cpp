@@ -6,6 +6,7 @@
 #include "pg/copy.hpp"
 #include "pg/encoding.hpp"
 #include "pg/guard.hpp"
+#include "pg/plain_table.hpp"
 #include "pg/row_writer.hpp"
 
 extern "C" {
@@ -70,11 +71,8 @@ void end(const Target &target) {
 bool RowWriter::serves(const char *schema, const char *table) {
   return call([&] {
     Relation const relation = open(schema, table);
-    const FormData_pg_class *form = relation->rd_rel;
     const TupleConstr *constraints = relation->rd_att->constr;
-    bool const result = form->relkind == RELKIND_RELATION && relation->rd_tableam == GetHeapamTableAmRoutine() && !form->relispartition &&
-                        !form->relhassubclass && !form->relrowsecurity && relation->rd_rules == nullptr && relation->trigdesc == nullptr &&
-                        (constraints == nullptr || !constraints->has_generated_stored);
+    bool const result = is_plain_table(relation) && (constraints == nullptr || !constraints->has_generated_stored);
     table_close(relation, NoLock);
     return result;
   });

@@ -1,6 +1,7 @@
 #include "pg/prelude.hpp"
 
 #include "pg/guard.hpp"
+#include "pg/plain_table.hpp"
 #include "pg/spi.hpp"
 #include "pg/table_copy.hpp"
 
@@ -8,12 +9,6 @@ namespace migrator::pg {
 namespace {
 
 constexpr int k_batch = 500;  // rows
-
-bool is_plain(Relation table) {
-  const FormData_pg_class *form = table->rd_rel;
-  return form->relkind == RELKIND_RELATION && table->rd_tableam == GetHeapamTableAmRoutine() && !form->relhassubclass && !form->relrowsecurity &&
-         form->relowner == GetUserId();
-}
 
 // Can a row of one be a row of the other, byte by byte?
 bool have_same_rows(Relation source, Relation copy) {
@@ -28,8 +23,7 @@ bool have_same_rows(Relation source, Relation copy) {
 }
 
 bool has_nothing_but_rows(Relation copy) {
-  const TupleConstr *constraints = copy->rd_att->constr;
-  return is_plain(copy) && !copy->rd_rel->relhasindex && copy->trigdesc == nullptr && copy->rd_rules == nullptr && constraints == nullptr;
+  return is_plain_table(copy) && !copy->rd_rel->relhasindex && copy->rd_att->constr == nullptr;
 }
 
 std::uint64_t copy_rows(Relation source, Relation copy) {
@@ -72,7 +66,8 @@ std::uint64_t copy_table(const std::string &source, const std::string &copy) {
   Outcome const outcome = call([&] {
     Relation const from = table_openrv(makeRangeVarFromNameList(qualified_name(source_name)), AccessShareLock);
     Relation const to = table_openrv(makeRangeVarFromNameList(qualified_name(copy_name)), RowExclusiveLock);
-    Outcome result{is_plain(from) && has_nothing_but_rows(to) && have_same_rows(from, to), 0};
+    bool const ours = from->rd_rel->relowner == GetUserId() && to->rd_rel->relowner == GetUserId();
+    Outcome result{ours && is_heap(from) && has_nothing_but_rows(to) && have_same_rows(from, to), 0};
     if (result.direct) result.rows = copy_rows(from, to);
     table_close(to, NoLock);
     table_close(from, NoLock);

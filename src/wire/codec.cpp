@@ -21,7 +21,7 @@ void fields(auto &visit, Is<Open> auto &m) {
 }
 void fields(auto &visit, Is<Marker> auto &m) { visit(m.offset, m.value); }
 void fields(auto &visit, Is<TopicInfo> auto &m) { visit(m.partitions, m.max_message_bytes); }
-void fields(auto &visit, Is<Opened> auto &m) { visit(m.cluster_id, m.marker_low, m.marker_high, m.last, m.wanted, m.used, m.topics); }
+void fields(auto &visit, Is<Opened> auto &m) { visit(m.cluster_id, m.marker_high, m.last, m.wanted, m.used, m.topics); }
 void fields(auto &visit, Is<Publish> auto &m) { visit(m.marker, m.count, m.deadline_ms); }
 void fields(auto &visit, Is<Committed> auto &m) { visit(m.marker_offset, m.tainted); }
 void fields(auto &visit, Is<Failed> auto &m) { visit(m.fault, m.code, m.text, m.culprits); }

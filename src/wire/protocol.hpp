@@ -74,7 +74,6 @@ struct TopicInfo {
 
 struct Opened {
   std::string cluster_id;
-  std::int64_t marker_low = 0;     // first offset still in the partition
   std::int64_t marker_high = 0;    // end of the partition after init_transactions
   std::optional<Marker> last;      // newest committed marker of this transactional id at or after Open::marker_offset, or the first
   std::optional<Marker> wanted;    // the newest of those that contain Open::wanted

@@ -29,7 +29,7 @@ Open sample_open() {
           .marker_offset = -5, .first_marker = "f", .wanted = "w", .topics = {"one", "two", "\0three"s}, .deadline_ms = 1234};
 }
 Opened sample_opened() {
-  return {.cluster_id = "abc", .marker_low = 1, .marker_high = 1ll << 40, .last = Marker{17, "value\0x"s},
+  return {.cluster_id = "abc", .marker_high = 1ll << 40, .last = Marker{17, "value\0x"s},
           .wanted = Marker{16, "w"}, .used = {0, 63},
           .topics = {{12, 1048588}, {1, 1}}};
 }
