@@ -5,7 +5,7 @@ import pytest
 from harness import Database
 
 INVALID_PARAMETER_VALUE = "22023"
-UNDEFINED_OBJECT, INVALID_NAME = "42704", "42602"  # before PostgreSQL 16, and since
+UNDEFINED_OBJECT, INVALID_NAME = "42704", "42602"  # before PostgreSQL 17, and since
 BAD = (
     ("heartbeat_timeout", ("0", "3601", "-1", "soon", "")),
     ("chunk_rows", ("0", "1000001", "-5", "1.5e9", "many")),
@@ -29,4 +29,4 @@ def test_unknown_name_is_refused(database: Database) -> None:
     with pytest.raises(psycopg2.Error, match="migrator.no_such_setting") as refusal:
         database.execute("alter system set migrator.no_such_setting = '1'")
     version = int(database.value("show server_version_num"))
-    assert refusal.value.pgcode == (UNDEFINED_OBJECT if version < 160000 else INVALID_NAME)
+    assert refusal.value.pgcode == (UNDEFINED_OBJECT if version < 170000 else INVALID_NAME)
