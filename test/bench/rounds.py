@@ -1,5 +1,6 @@
 """Alternating runs: every round has each contender once, and each round begins with another one."""
 
+import os
 from collections.abc import Sequence
 
 from contenders import Contender
@@ -16,6 +17,7 @@ def measure(results: Results, contenders: Sequence[Contender], rounds: int, para
         say(f"{parameter + ', ' if parameter else ''}{f'round {number} of {rounds}' if number else 'warm-up'}")
         first = number % len(contenders)
         for contender in [*contenders[first:], *contenders[:first]]:
+            os.sync()  # what the one before has left for the kernel to write is not this one's to wait for
             metrics = contender.run()
             say(f"  {metrics['seconds']:8.2f} s  {contender.title}")
             if number > 0:
