@@ -180,6 +180,7 @@ def test_resolved_doubt_keeps_what_kafka_committed(failpoint_load: Load, broker:
     load = failpoint_load
     database = load.database
     migration = load.company.start_run()
+    marked: list[int] = []
 
     def append_unknown_marker() -> None:
         sql = "select migrator.marker_topic(), migrator.transactional_id(server, slot), slot from migrator.chunk where state = 'CLAIMED'"
@@ -188,11 +189,14 @@ def test_resolved_doubt_keeps_what_kafka_committed(failpoint_load: Load, broker:
         unknown = {"v": 1, "chunk": "00000000-0000-4000-8000-000000000000"}
         producer.produce(topic, json.dumps(unknown), key, slot)
         assert producer.flush(10) == 0
+        marked.append(slot)
 
     kill_at(load, ["after_kafka_commit"], skip=1, note=append_unknown_marker)
     wait_until(lambda: "in doubt" in (load.company.waiting() or ""), 15, "the run stops in doubt")
     ((server, slot),) = database.query("select server, slot from migrator.slot where in_doubt is not null")
+    assert [slot] == marked
     database.execute("select migrator.resolve_in_doubt(%s, %s)", server, slot)
     load.company.wait_for(migration)
     after = Counter(published(load, "read_committed"))
     assert set(after.values()) == {1}
+    assert len(after) == database.value("select sum(rows) from migrator.chunk where state = 'DONE'")

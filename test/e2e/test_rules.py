@@ -157,7 +157,7 @@ def test_who_waits_for_another_publisher_leaves_its_reason(failpoint_load: Load)
         thaw([reader])
     complete(load, migration)
     told = [message for (message,) in load.database.query("select message from in_migration.log where message like 'waiting:%%'")]
-    assert len(told) == 1 and "Kafka" in told[0], told
+    assert told and all("Kafka" in message for message in told), told
 
 
 @pytest.mark.parametrize("chunks", [0, 2])
